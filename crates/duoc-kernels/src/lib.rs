@@ -1,0 +1,19 @@
+//! Numbers on raw strided memory.
+//!
+//! This crate knows no tensor, allocates no result and exports no generic function: everything that is hot is
+//! monomorphised here, once, and optimised even in development builds. Callers (`duoc-core`) hand in pointers,
+//! byte strides and sizes that they have checked; every `unsafe fn` here trusts them.
+//!
+//! * [`dtype`]: the element types and the macros that turn a run-time [`DType`] into a type.
+//! * [`nd`]: the outer n-dimensional iteration, type-erased and compiled once, over [`Loop2d`] inner loops.
+//! * [`par`]: the fork-join thread pool. Work is split by shape, never by thread count, wherever the split could
+//!   change bits.
+//! * [`simd`]: which instruction set is in use.
+
+pub mod dtype;
+pub mod nd;
+pub mod par;
+pub mod simd;
+
+pub use dtype::DType;
+pub use nd::{Loop2d, Nd};
