@@ -12,13 +12,7 @@ pub const MAX_OPERANDS: usize = 8;
 /// `ptrs[k]` is the first element of operand `k` (outputs first). `strides[k]` is the byte stride of operand `k`
 /// along the inner axis, `strides[K + k]` along the outer one, with `K` operands. `params` points to whatever the
 /// kernel documents (scalars such as `alpha`), or is null.
-pub type Loop2d = unsafe fn(
-    ptrs: *const *mut u8,
-    strides: *const isize,
-    inner: usize,
-    outer: usize,
-    params: *const u8,
-);
+pub type Loop2d = unsafe fn(ptrs: *const *mut u8, strides: *const isize, inner: usize, outer: usize, params: *const u8);
 
 /// The geometry of one iteration: coalesced dimensions, innermost first.
 ///
@@ -54,12 +48,7 @@ pub unsafe fn run(nd: &Nd, ptrs: &[*mut u8], f: Loop2d, params: *const u8, cost:
         run_range(nd, ptrs, f, params, 0, numel);
         return;
     }
-    let context = Context {
-        nd,
-        ptrs,
-        f,
-        params,
-    };
+    let context = Context { nd, ptrs, f, params };
     let grain = (par::GRAIN / cost).max(1024);
     par::for_range(numel, grain, &|begin, end| {
         let c = &context;
@@ -78,14 +67,7 @@ struct Context<'a> {
 unsafe impl Sync for Context<'_> {}
 
 /// Runs `f` over the elements `begin..end` of the row-major (innermost dimension fastest) iteration order.
-pub unsafe fn run_range(
-    nd: &Nd,
-    ptrs: &[*mut u8],
-    f: Loop2d,
-    params: *const u8,
-    begin: usize,
-    end: usize,
-) {
+pub unsafe fn run_range(nd: &Nd, ptrs: &[*mut u8], f: Loop2d, params: *const u8, begin: usize, end: usize) {
     let k = nd.operands;
     let mut base = [std::ptr::null_mut::<u8>(); MAX_OPERANDS];
     base[..k].copy_from_slice(ptrs);
@@ -130,17 +112,15 @@ pub unsafe fn run_range(
         }
         // A row that ends early is the last one, so here the row is done: back to its start, then forward by n1 rows, carrying into the outer dimensions.
         for j in 0..k {
-            base[j] = base[j]
-                .wrapping_offset(strides[k + j] * n1 as isize - strides[j] * index[0] as isize);
+            base[j] = base[j].wrapping_offset(strides[k + j] * n1 as isize - strides[j] * index[0] as isize);
         }
         index[0] = 0;
         index[1] += n1;
         let mut d = 1;
         while d + 1 < ndim && index[d] == nd.shape[d] {
             for j in 0..k {
-                base[j] = base[j].wrapping_offset(
-                    nd.strides[(d + 1) * k + j] - nd.strides[d * k + j] * nd.shape[d] as isize,
-                );
+                base[j] =
+                    base[j].wrapping_offset(nd.strides[(d + 1) * k + j] - nd.strides[d * k + j] * nd.shape[d] as isize);
             }
             index[d] = 0;
             index[d + 1] += 1;
