@@ -5,12 +5,15 @@
 //! byte strides and sizes that they have checked; every `unsafe fn` here trusts them.
 //!
 //! * [`dtype`]: the element types and the macros that turn a run-time [`DType`] into a type.
+//! * [`copy`], [`fill`]: moving, converting and filling memory.
 //! * [`nd`]: the outer n-dimensional iteration, type-erased and compiled once, over [`Loop2d`] inner loops.
 //! * [`par`]: the fork-join thread pool. Work is split by shape, never by thread count, wherever the split could
 //!   change bits.
 //! * [`simd`]: which instruction set is in use.
 
+pub mod copy;
 pub mod dtype;
+pub mod fill;
 pub mod nd;
 pub mod par;
 pub mod simd;

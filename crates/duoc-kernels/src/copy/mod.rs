@@ -1,0 +1,9 @@
+//! Copies: by width between strides ([`same`], [`copy_nd`]) and by value between dtypes ([`cast_loop`]).
+
+mod cast;
+pub mod numbers;
+mod strided;
+mod transpose;
+
+pub use cast::cast_loop;
+pub use strided::{copy_nd, same};
