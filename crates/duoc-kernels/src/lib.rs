@@ -9,13 +9,16 @@
 //! * [`nd`]: the outer n-dimensional iteration, type-erased and compiled once, over [`Loop2d`] inner loops.
 //! * [`par`]: the fork-join thread pool. Work is split by shape, never by thread count, wherever the split could
 //!   change bits.
+//! * [`pointwise`]: functions of one, two and three values, one row of a table each, over [`math`].
 //! * [`simd`]: which instruction set is in use.
 
 pub mod copy;
 pub mod dtype;
 pub mod fill;
+pub mod math;
 pub mod nd;
 pub mod par;
+pub mod pointwise;
 pub mod simd;
 
 pub use dtype::DType;

@@ -1,0 +1,331 @@
+//! Functions of two values: operands `[out, a, b]` of one dtype.
+
+use std::marker::PhantomData;
+
+use super::Params;
+use super::drive::{Map2, loop2, loop2_bf16, loop2_f16};
+use super::num::{Int, Num, Real};
+use crate::{DType, Loop2d};
+
+/// One row per function: name, class of dtypes, formula, cost in simple additions.
+///
+/// Classes: `float` the four floating types, `number` all integers and floats, `either` the same with a formula for
+/// each, `int` all integers, `bits` the integers and bool. A `number` row may be followed by what bool does.
+macro_rules! binary_rows {
+    ($($(#[$doc:meta])* $name:ident $class:ident |$x:ident, $y:ident, $p:ident| $body:expr, $cost:literal
+        $(, bool $bool:ident)? $(, real $real:expr)?;)+) => {
+        /// A function of two values.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        pub enum Binary {
+            $($(#[$doc])* $name,)+
+        }
+
+        mod row {
+            use super::*;
+            $(pub struct $name<T>(PhantomData<T>);)+
+        }
+
+        /// The floating sides of the rows that differ between integers and floats.
+        mod real_row {
+            use super::*;
+            $($(binary_rows!(@declare $name $real);)?)+
+        }
+
+        $(binary_rows!(@impl $class $name |$x, $y, $p| $body);)+
+        $($(binary_rows!(@real $name |$x, $y, $p| $real);)?)+
+
+        /// The inner loop of `op` for `dtype`; operands `[out, a, b]`.
+        pub fn binary(op: Binary, dtype: DType) -> Option<Loop2d> {
+            match op {
+                $(
+                    $(Binary::$name if dtype == DType::Bool => Some(loop2::<row::$bool<u8>>),)?
+                    Binary::$name => binary_rows!(@pick $class $name, dtype),
+                )+
+            }
+        }
+
+        impl Binary {
+            /// Time per element in units of a simple addition.
+            pub fn cost(self) -> usize {
+                match self {
+                    $(Binary::$name => $cost,)+
+                }
+            }
+        }
+    };
+    (@impl float $name:ident $($rest:tt)+) => { binary_rows!(@map Real $name $($rest)+); };
+    (@impl number $name:ident $($rest:tt)+) => { binary_rows!(@map Num $name $($rest)+); };
+    (@impl int $name:ident $($rest:tt)+) => { binary_rows!(@map Int $name $($rest)+); };
+    (@impl bits $name:ident $($rest:tt)+) => { binary_rows!(@map Int $name $($rest)+); };
+    (@impl either $name:ident $($rest:tt)+) => { binary_rows!(@map Int $name $($rest)+); };
+    (@declare $name:ident $real:expr) => {
+        pub struct $name<T>(PhantomData<T>);
+    };
+    (@real $name:ident |$x:ident, $y:ident, $p:ident| $body:expr) => {
+        impl<T: Real> Map2 for real_row::$name<T> {
+            type In = T;
+            type Out = T;
+            #[inline(always)]
+            fn map($x: T, $y: T, _: &Params) -> T {
+                $body
+            }
+        }
+    };
+    (@map $bound:ident $name:ident |$x:ident, $y:ident, $p:ident| $body:expr) => {
+        impl<T: $bound> Map2 for row::$name<T> {
+            type In = T;
+            type Out = T;
+            #[inline(always)]
+            fn map($x: T, $y: T, $p: &Params) -> T {
+                let _ = $p;
+                $body
+            }
+        }
+    };
+    (@pick float $name:ident, $dt:expr) => { binary_rows!(@floats row, $name, $dt) };
+    (@pick either $name:ident, $dt:expr) => {
+        match $dt {
+            DType::F16 | DType::BF16 | DType::F32 | DType::F64 => binary_rows!(@floats real_row, $name, $dt),
+            _ => binary_rows!(@pick int $name, $dt),
+        }
+    };
+    (@floats $rows:ident, $name:ident, $dt:expr) => {
+        match $dt {
+            DType::F16 => Some(loop2_f16::<$rows::$name<f32>>),
+            DType::BF16 => Some(loop2_bf16::<$rows::$name<f32>>),
+            DType::F32 => Some(loop2::<$rows::$name<f32>>),
+            DType::F64 => Some(loop2::<$rows::$name<f64>>),
+            _ => None,
+        }
+    };
+    (@pick number $name:ident, $dt:expr) => {
+        match $dt {
+            DType::F16 | DType::BF16 | DType::F32 | DType::F64 => binary_rows!(@pick float $name, $dt),
+            _ => binary_rows!(@pick int $name, $dt),
+        }
+    };
+    (@pick bits $name:ident, $dt:expr) => {
+        match $dt {
+            DType::Bool => Some(loop2::<row::$name<u8>>),
+            _ => binary_rows!(@pick int $name, $dt),
+        }
+    };
+    (@pick int $name:ident, $dt:expr) => {
+        crate::match_dtype!($dt, [U8 I8 I16 I32 I64 U16 U32 U64] => |T| Some(loop2::<row::$name<T>>), else None)
+    };
+}
+
+#[inline(always)]
+fn c<T: Real>(x: f64) -> T {
+    T::of(x)
+}
+
+/// `ln(e^x + e^y)` given `ln(1 + e^-d)` in the base at hand.
+#[inline(always)]
+fn log_add<T: Real>(x: T, y: T, tail: impl Fn(T) -> T) -> T {
+    let high = if x.nan() || x > y { x } else { y };
+    let sum = high + tail(-(x - y).magnitude());
+    if x == y && x.magnitude() == T::INFINITY { x } else { sum }
+}
+
+/// Quotient rounded down, Python's way: exact where the remainder is.
+#[inline(always)]
+fn floor_divide<T: Real>(x: T, y: T) -> T {
+    let rest = x.fmod(y);
+    let mut q = (x - rest) / y;
+    if rest != T::ZERO && (y < T::ZERO) != (rest < T::ZERO) {
+        q = q - T::ONE;
+    }
+    let mut whole = q.floor();
+    if q - whole > c(0.5) {
+        whole = whole + T::ONE;
+    }
+    let result = if q != T::ZERO { whole } else { T::ZERO.copysign(x / y) };
+    if y == T::ZERO { x / y } else { result }
+}
+
+/// Remainder with the sign of the divisor, Python's way.
+#[inline(always)]
+fn floor_remainder<T: Real>(x: T, y: T) -> T {
+    let rest = x.fmod(y);
+    if rest != T::ZERO && (y < T::ZERO) != (rest < T::ZERO) {
+        rest + y
+    } else {
+        rest
+    }
+}
+
+binary_rows! {
+    /// `a + scalar * b` (`alpha`, scalar 0). On bool: or.
+    Add number |x, y, p| x.plus_scaled(y, T::scalar(p, 0)), 1, bool BitOr;
+    /// `a - scalar * b` (`alpha`, scalar 0).
+    Sub number |x, y, p| x.minus_scaled(y, T::scalar(p, 0)), 1;
+    /// `a * b`. On bool: and.
+    Mul number |x, y, p| x.times(y), 1, bool BitAnd;
+    /// `a / b`.
+    Div float |x, y, p| x / y, 2;
+    /// `a / b` rounded down. Integers: 0 for `b = 0`.
+    DivFloor either |x, y, p| x.div_floor(y), 12, real floor_divide(x, y);
+    /// `a / b` rounded towards 0. Integers: 0 for `b = 0`.
+    DivTrunc either |x, y, p| x.div_trunc(y), 4, real (x / y).trunc();
+    /// Python's `a % b`: the sign of `b`. Integers: 0 for `b = 0`.
+    Remainder either |x, y, p| x.rem_floor(y), 10, real floor_remainder(x, y);
+    /// C's `fmod`: the sign of `a`. Integers: 0 for `b = 0`.
+    Fmod either |x, y, p| x.rem_trunc(y), 10, real x.fmod(y);
+    /// `a ^ b`. Integers wrap; a negative exponent gives the whole part of the exact power.
+    Pow either |x, y, p| x.power(y), 20, real x.pow(y);
+    /// The angle of the point `(b, a)`.
+    Atan2 float |x, y, p| x.atan2(y), 20;
+    /// The larger; a NaN wins.
+    Maximum number |x, y, p| if x.nan() || x > y { x } else { y }, 1, bool BitOr;
+    /// The smaller; a NaN wins.
+    Minimum number |x, y, p| if x.nan() || x < y { x } else { y }, 1, bool BitAnd;
+    /// The larger; a NaN loses.
+    Fmax number |x, y, p| if y.nan() || x > y || (x == y) { x } else { y }, 1, bool BitOr;
+    /// The smaller; a NaN loses.
+    Fmin number |x, y, p| if y.nan() || x < y || (x == y) { x } else { y }, 1, bool BitAnd;
+    /// `sqrt(a^2 + b^2)` without overflow.
+    Hypot float |x, y, p| x.hypot(y), 6;
+    /// The size of `a` with the sign of `b`.
+    Copysign float |x, y, p| x.copysign(y), 1;
+    /// `ln(e^a + e^b)`.
+    LogAddExp float |x, y, p| log_add(x, y, |d| d.exp().log1p()), 16;
+    /// `log2(2^a + 2^b)`.
+    LogAddExp2 float |x, y, p| log_add(x, y, |d| d.exp2().log1p() * c(std::f64::consts::LOG2_E)), 16;
+    /// `a ln b`, and 0 for `a = 0` unless `b` is NaN.
+    Xlogy float |x, y, p| if y.nan() { T::NAN } else if x == T::ZERO { T::ZERO } else { x * y.log() }, 8;
+    /// `a ln(1 + b)`, and 0 for `a = 0` unless `b` is NaN.
+    Xlog1py float |x, y, p| if y.nan() { T::NAN } else if x == T::ZERO { T::ZERO } else { x * y.log1p() }, 10;
+    /// 0 below 0, 1 above, `b` at 0.
+    Heaviside number |x, y, p| if x == T::ZERO { y } else if x > T::ZERO { T::ONE } else { T::ZERO }, 1;
+    /// Bits of both.
+    BitAnd bits |x, y, p| x.and(y), 1;
+    /// Bits of either.
+    BitOr bits |x, y, p| x.or(y), 1;
+    /// Bits of exactly one.
+    BitXor bits |x, y, p| x.xor(y), 1;
+    /// `a << b`; 0 for a count out of range.
+    Shl int |x, y, p| x.shl(y), 1;
+    /// `a >> b`; the sign for a count out of range.
+    Shr int |x, y, p| x.shr(y), 1;
+    /// Greatest common divisor, not negative.
+    Gcd int |x, y, p| x.gcd(y), 30;
+    /// Least common multiple, not negative.
+    Lcm int |x, y, p| x.lcm(y), 40;
+    /// `a + scalar * (b - a)`, from the nearer end.
+    LerpScalar float |x, y, p| lerp(x, y, T::scalar(p, 0)), 2;
+    /// `a * b * (1 - b)`: gradient `a` through `b = sigmoid`.
+    SigmoidBackward float |g, y, p| g * (T::ONE - y) * y, 2;
+    /// `a * (1 - b^2)`: gradient `a` through `b = tanh`.
+    TanhBackward float |g, y, p| g * (T::ONE - y * y), 2;
+    /// `a` where `b` is above scalar 0, else 0.
+    ThresholdBackward number |g, x, p| if x <= T::scalar(p, 0) { T::ZERO } else { g }, 1;
+    /// Gradient `a` through [`super::Unary::LeakyRelu`] at `b`.
+    LeakyReluBackward float |g, x, p| if x > T::ZERO { g } else { g * c(p.f[0]) }, 1;
+    /// Gradient `a` through [`super::Unary::Silu`] at `b`.
+    SiluBackward float |g, x, p| {
+        let s = x.sigmoid();
+        g * s * (T::ONE + x * (T::ONE - s))
+    }, 10;
+    /// Gradient `a` through [`super::Unary::Gelu`] at `b`.
+    GeluBackward float |g, x, p| {
+        let cdf = c::<T>(0.5) * (T::ONE + (x * c(std::f64::consts::FRAC_1_SQRT_2)).erf());
+        let pdf = (x * x * c(-0.5)).exp() * c(0.398_942_280_401_432_7);
+        g * (cdf + x * pdf)
+    }, 20;
+    /// Gradient `a` through [`super::Unary::GeluTanh`] at `b`.
+    GeluTanhBackward float |g, x, p| {
+        let (beta, kappa) = (c::<T>(0.797_884_560_802_865_4), c::<T>(0.044715));
+        let t = (beta * (x + kappa * x * x * x)).tanh();
+        let left = c::<T>(0.5) * (T::ONE + t);
+        let right = c::<T>(0.5) * x * (T::ONE - t * t) * beta * (T::ONE + c::<T>(3.0) * kappa * x * x);
+        g * (left + right)
+    }, 20;
+    /// Gradient `a` through [`super::Unary::Softplus`] at `b`.
+    SoftplusBackward float |g, x, p| {
+        let z = (x * c(p.f[0])).exp();
+        if x * c(p.f[0]) > c(p.f[1]) { g } else { g * z / (z + T::ONE) }
+    }, 12;
+}
+
+/// Interpolation from the nearer end, so that both ends are exact.
+#[inline(always)]
+pub(super) fn lerp<T: Real>(a: T, b: T, w: T) -> T {
+    if w.magnitude() < c(0.5) {
+        w.fma(b - a, a)
+    } else {
+        (-(b - a)).fma(T::ONE - w, b)
+    }
+}
+
+/// The 16-bit floats have their own steps, of their own size.
+fn next_half<const INFINITY: u16>(x: u16, y: u16) -> u16 {
+    let magnitude = |v: u16| v & 0x7fff;
+    if magnitude(x) > INFINITY || magnitude(y) > INFINITY {
+        return 0x7fff;
+    }
+    if x == y || (magnitude(x) == 0 && magnitude(y) == 0) {
+        return y;
+    }
+    if magnitude(x) == 0 {
+        return (y & 0x8000) | 1;
+    }
+    let order = |v: u16| {
+        if v & 0x8000 != 0 {
+            -(magnitude(v) as i32)
+        } else {
+            v as i32
+        }
+    };
+    let away = (order(y) > order(x)) == (x & 0x8000 == 0);
+    if away { x + 1 } else { x - 1 }
+}
+
+macro_rules! next_after {
+    ($t:ident) => {
+        impl Map2 for NextAfter<$t> {
+            type In = $t;
+            type Out = $t;
+            #[inline(always)]
+            fn map(x: $t, y: $t, _: &Params) -> $t {
+                if x.is_nan() || y.is_nan() {
+                    x + y
+                } else if x == y {
+                    y
+                } else if x == 0.0 {
+                    $t::from_bits(1).copysign(y)
+                } else if (y > x) == (x > 0.0) {
+                    $t::from_bits(x.to_bits() + 1)
+                } else {
+                    $t::from_bits(x.to_bits() - 1)
+                }
+            }
+        }
+    };
+}
+
+struct NextAfter<T>(PhantomData<T>);
+struct NextAfterHalf<const INFINITY: u16>;
+
+next_after!(f32);
+next_after!(f64);
+
+impl<const INFINITY: u16> Map2 for NextAfterHalf<INFINITY> {
+    type In = u16;
+    type Out = u16;
+    #[inline(always)]
+    fn map(x: u16, y: u16, _: &Params) -> u16 {
+        next_half::<INFINITY>(x, y)
+    }
+}
+
+/// The inner loop of `nextafter`: the next value of `dtype` from `a` towards `b`; operands `[out, a, b]`.
+pub fn next_after(dtype: DType) -> Option<Loop2d> {
+    match dtype {
+        DType::F16 => Some(loop2::<NextAfterHalf<0x7c00>>),
+        DType::BF16 => Some(loop2::<NextAfterHalf<0x7f80>>),
+        DType::F32 => Some(loop2::<NextAfter<f32>>),
+        DType::F64 => Some(loop2::<NextAfter<f64>>),
+        _ => None,
+    }
+}
