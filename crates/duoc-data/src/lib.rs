@@ -1,0 +1,7 @@
+//! Data sets and how they are read.
+
+#![forbid(unsafe_code)]
+
+pub mod digits;
+
+pub use digits::{Digits, digits};
