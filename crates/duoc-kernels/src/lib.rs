@@ -19,6 +19,7 @@ pub mod math;
 pub mod nd;
 pub mod par;
 pub mod pointwise;
+pub mod rng;
 pub mod simd;
 
 pub use dtype::DType;
