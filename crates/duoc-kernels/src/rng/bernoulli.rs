@@ -61,7 +61,10 @@ pub unsafe fn tensor(
     n: usize,
 ) -> Result<(), Refusal> {
     let out = Out { ptr: dst, stride };
-    let probabilities = Out { ptr: p as *mut u8, stride: p_stride };
+    let probabilities = Out {
+        ptr: p as *mut u8,
+        stride: p_stride,
+    };
     let p_at = |i: usize| -> f64 {
         let at = probabilities.at(i).0;
         match p_dtype {

@@ -10,6 +10,11 @@ pub(super) trait Element: Copy + PartialEq + 'static {
     fn of_f64(x: f64) -> Self;
     /// `static_cast<T>(int64_t)`; half types go through `float`.
     fn of_i64(x: i64) -> Self;
+    /// `==` on numbers that are not NaN.
+    #[inline(always)]
+    fn same(self, other: Self) -> bool {
+        self == other
+    }
 }
 
 macro_rules! ints {
@@ -41,18 +46,53 @@ macro_rules! floats {
 floats!(f32 f64);
 
 macro_rules! halves {
-    ($($T:ident)+) => {$(
+    ($($T:ident $round:ident)+) => {$(
         impl Element for $T {
             #[inline(always)]
-            fn of_f32(x: f32) -> Self { $T::from_f32(x) }
+            fn of_f32(x: f32) -> Self { $round(x) }
             #[inline(always)]
-            fn of_f64(x: f64) -> Self { $T::from_f32(x as f32) }
+            fn of_f64(x: f64) -> Self { $round(x as f32) }
             #[inline(always)]
-            fn of_i64(x: i64) -> Self { $T::from_f32(x as f32) }
+            fn of_i64(x: i64) -> Self { $round(x as f32) }
+            #[inline(always)]
+            fn same(self, other: Self) -> bool {
+                let (a, b) = (self.to_bits(), other.to_bits());
+                a == b || (a | b) & 0x7fff == 0
+            }
         }
     )+};
 }
-halves!(f16 bf16);
+halves!(f16 round_f16 bf16 round_bf16);
+
+/// Nearest half, ties to even. Branch-free, so that loops around it vectorise.
+#[inline(always)]
+fn round_f16(x: f32) -> f16 {
+    let bits = x.to_bits();
+    let sign = bits & 0x8000_0000;
+    let magnitude = bits ^ sign;
+    // Adding half of the last place, or just under when the kept part is even, and cutting 13 bits rounds; the
+    // exponent bias changes by 112.
+    let normal = magnitude.wrapping_add(0xc800_0fff).wrapping_add((magnitude >> 13) & 1) >> 13;
+    // One half has the last place of the smallest half, so the addition itself rounds subnormals.
+    let subnormal = (f32::from_bits(magnitude) + 0.5).to_bits().wrapping_sub(0x3f00_0000);
+    let special = if magnitude > 0x7f80_0000 { 0x7e00 } else { 0x7c00 };
+    let finite = if magnitude < 0x3880_0000 { subnormal } else { normal };
+    let rounded = if magnitude >= 0x4780_0000 { special } else { finite };
+    f16::from_bits((sign >> 16 | rounded) as u16)
+}
+
+/// Nearest bfloat16, ties to even. Branch-free, so that loops around it vectorise.
+#[inline(always)]
+fn round_bf16(x: f32) -> bf16 {
+    let bits = x.to_bits();
+    let rounded = bits.wrapping_add(0x7fff + ((bits >> 16) & 1)) >> 16;
+    let quiet = if bits & 0x7fff_ffff > 0x7f80_0000 {
+        0x7fc0
+    } else {
+        rounded
+    };
+    bf16::from_bits(quiet as u16)
+}
 
 impl Element for bool {
     #[inline(always)]
@@ -83,5 +123,34 @@ pub(super) unsafe fn store<T: Element>(dst: *mut u8, stride: isize, n: usize, f:
         for i in 0..n {
             (dst.offset(i as isize * stride) as *mut T).write_unaligned(f(i));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounding_to_halves() {
+        let mut bits = 0u32;
+        for _ in 0..200_000 {
+            bits = bits.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            // Exponents around the range of halves, every mantissa, and the exact ties.
+            let near = (bits & 0x8000_ffff) | ((bits >> 3) & 0x0fff_0000) + 0x3500_0000;
+            for b in [
+                bits,
+                near,
+                near & !0x0fff,
+                (near & !0x1fff) | 0x1000,
+                (near & !0xffff) | 0x8000,
+            ] {
+                let x = f32::from_bits(b);
+                if !x.is_nan() {
+                    assert_eq!(round_f16(x).to_bits(), f16::from_f32(x).to_bits(), "{b:08x}");
+                    assert_eq!(round_bf16(x).to_bits(), bf16::from_f32(x).to_bits(), "{b:08x}");
+                }
+            }
+        }
+        assert!(round_f16(f32::NAN).is_nan() && round_bf16(f32::NAN).is_nan());
     }
 }

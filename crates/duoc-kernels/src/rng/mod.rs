@@ -14,11 +14,13 @@
 //! Functions that fill take a byte stride and can be called row after row: the rows continue one stream.
 
 pub mod bernoulli;
+pub mod categorical;
 mod element;
 pub mod integer;
 pub mod mt19937;
 pub mod normal;
 pub mod permutation;
+pub mod rejection;
 pub mod stream;
 pub mod transform;
 pub mod uniform;
@@ -51,7 +53,11 @@ impl Default for CpuGenerator {
 impl CpuGenerator {
     /// A generator at the beginning of the stream of `seed`.
     pub fn new(seed: u64) -> CpuGenerator {
-        CpuGenerator { engine: Mt19937::new(seed), next_float_normal: None, next_double_normal: None }
+        CpuGenerator {
+            engine: Mt19937::new(seed),
+            next_float_normal: None,
+            next_double_normal: None,
+        }
     }
 
     /// Starts the stream of `seed` and forgets cached normals.
@@ -121,7 +127,12 @@ impl CpuGenerator {
         for (i, word) in state.iter_mut().enumerate() {
             *word = u64_at(24 + 8 * i) as u32;
         }
-        let parts = Parts { seed: u64_at(0), left: u32_at(8) as i32, next: u64_at(16) as u32, state };
+        let parts = Parts {
+            seed: u64_at(0),
+            left: u32_at(8) as i32,
+            next: u64_at(16) as u32,
+            state,
+        };
         let tail = 24 + 8 * N;
         Some(CpuGenerator {
             engine: Mt19937::from_parts(&parts)?,

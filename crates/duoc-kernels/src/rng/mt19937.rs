@@ -52,7 +52,12 @@ impl Mt19937 {
             let x = state[j - 1];
             state[j] = (x ^ (x >> 30)).wrapping_mul(1_812_433_253).wrapping_add(j as u32);
         }
-        Mt19937 { seed, state, next: N, fresh: true }
+        Mt19937 {
+            seed,
+            state,
+            next: N,
+            fresh: true,
+        }
     }
 
     /// The seed given to [`Mt19937::new`], or the one of the restored state.
@@ -62,8 +67,17 @@ impl Mt19937 {
 
     /// The state as PyTorch lays it out.
     pub fn parts(&self) -> Parts {
-        let (left, next) = if self.fresh { (1, 0) } else { (N as i32 + 1 - self.next as i32, self.next as u32) };
-        Parts { seed: self.seed, left, next, state: self.state }
+        let (left, next) = if self.fresh {
+            (1, 0)
+        } else {
+            (N as i32 + 1 - self.next as i32, self.next as u32)
+        };
+        Parts {
+            seed: self.seed,
+            left,
+            next,
+            state: self.state,
+        }
     }
 
     /// Restores a saved state; `None` when `left` and `next` do not belong together.
@@ -75,7 +89,12 @@ impl Mt19937 {
             (_, true) => p.next as usize,
             _ => return None,
         };
-        Some(Mt19937 { seed: p.seed, state: p.state, next, fresh })
+        Some(Mt19937 {
+            seed: p.seed,
+            state: p.state,
+            next,
+            fresh,
+        })
     }
 
     /// The next word.

@@ -41,12 +41,7 @@ pub unsafe fn serial(
 
 /// Fills a row with `f(z)`, `z` standard normal, drawn one by one; the generator's cache is used and left as a loop
 /// of [`CpuGenerator::normal_f64`] would.
-pub(super) unsafe fn each<T: Element>(
-    generator: &mut CpuGenerator,
-    out: Out,
-    n: usize,
-    f: &(dyn Fn(f64) -> T + Sync),
-) {
+pub(super) unsafe fn each<T: Element>(generator: &mut CpuGenerator, out: Out, n: usize, f: &(dyn Fn(f64) -> T + Sync)) {
     let mut begin = 0;
     if n > 0
         && let Some(z) = generator.next_double_normal.take()
@@ -88,7 +83,10 @@ pub unsafe fn fill(generator: &mut CpuGenerator, dtype: DType, dst: *mut u8, n: 
 }
 
 unsafe fn groups(generator: &mut CpuGenerator, dtype: DType, dst: *mut u8, n: usize, mean: f64, std: f64) {
-    let out = Out { ptr: dst, stride: dtype.size() as isize };
+    let out = Out {
+        ptr: dst,
+        stride: dtype.size() as isize,
+    };
     let engine = &mut generator.engine;
     match_dtype!(dtype, [F32 F16 BF16] => |T| {
         stream::run(engine, n, 1, &|first, words| {
@@ -197,5 +195,8 @@ fn sin_cos(x: f32) -> (f32, f32) {
     let cosine = (if swap { s } else { c }) + 0.0;
     let sign_sine = ((octant & 4) as u32) << 29;
     let sign_cosine = (!(octant - 2) as u32 & 4) << 29;
-    (f32::from_bits(sine.to_bits() ^ sign_sine), f32::from_bits(cosine.to_bits() ^ sign_cosine))
+    (
+        f32::from_bits(sine.to_bits() ^ sign_sine),
+        f32::from_bits(cosine.to_bits() ^ sign_cosine),
+    )
 }

@@ -1,7 +1,7 @@
 //! Random permutations.
 
-use super::mt19937::{Mt19937, temper};
 use super::CpuGenerator;
+use super::mt19937::{Mt19937, temper};
 use crate::{DType, simd_fn};
 use half::{bf16, f16};
 

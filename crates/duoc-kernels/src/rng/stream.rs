@@ -31,7 +31,10 @@ impl Out {
     /// The row beginning at element `i`.
     #[inline(always)]
     pub fn at(&self, i: usize) -> (*mut u8, isize) {
-        (self.ptr.wrapping_offset(self.stride.wrapping_mul(i as isize)), self.stride)
+        (
+            self.ptr.wrapping_offset(self.stride.wrapping_mul(i as isize)),
+            self.stride,
+        )
     }
 }
 
@@ -51,7 +54,9 @@ pub(super) fn run(engine: &mut Mt19937, n: usize, words: usize, f: &(dyn Fn(usiz
         let mut scratch = vec![0u32; Mt19937::scratch_len(PIECE.min(total))];
         for p in 0..pieces {
             let begin = p * PIECE;
-            piece(engine, PIECE.min(total - begin), &mut scratch, |drawn| f(begin / words, drawn));
+            piece(engine, PIECE.min(total - begin), &mut scratch, |drawn| {
+                f(begin / words, drawn)
+            });
         }
         return;
     }

@@ -60,9 +60,9 @@ pub unsafe fn fill(
             }
             uniform(generator, dtype, out, n, &|u| (u.ln() / scale).ceil())
         }
-        Transform::Cauchy { median, sigma } => {
-            uniform(generator, dtype, out, n, &|u| sigma.mul_add((PI * (u - 0.5)).tan(), median))
-        }
+        Transform::Cauchy { median, sigma } => uniform(generator, dtype, out, n, &|u| {
+            sigma.mul_add((PI * (u - 0.5)).tan(), median)
+        }),
         Transform::LogNormal { mean, std } => match_dtype!(dtype, [F16 BF16 F32 F64] => |T| {
             normal::each(generator, out, n, &|z| {
                 <T as super::element::Element>::of_f64(z.mul_add(std, mean).exp())

@@ -2,7 +2,7 @@
 
 use super::element::{Element, store};
 use super::stream::{self, Out};
-use super::{CpuGenerator, EPS24, unit24, unit53};
+use super::{CpuGenerator, unit24, unit53};
 use crate::{DType, match_dtype, simd_fn};
 
 /// Fills a row with `u * (to - from) + from`, `u` uniform in `[0, 1)`.
@@ -46,7 +46,7 @@ simd_fn! {
         let (first, end) = (T::of_f64(from), T::of_f64(to));
         store::<T>(dst, stride, n, |i| {
             let x = T::of_f32(unit24(*words.add(i)).mul_add(width, low));
-            if x == end { first } else { x }
+            if x.same(end) { first } else { x }
         });
     }
 }
@@ -60,6 +60,3 @@ simd_fn! {
         });
     }
 }
-
-/// The largest `float32` below one that a draw can give: `1 - 2^-24`.
-pub const LARGEST_UNIT_F32: f32 = 1.0 - EPS24;

@@ -1,0 +1,3 @@
+//! The integration tests of the kernels, one binary.
+
+mod rng;
