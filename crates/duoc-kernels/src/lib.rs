@@ -10,6 +10,7 @@
 //! * [`par`]: the fork-join thread pool. Work is split by shape, never by thread count, wherever the split could
 //!   change bits.
 //! * [`pointwise`]: functions of one, two and three values, one row of a table each, over [`math`].
+//! * [`rng`]: PyTorch's random streams.
 //! * [`simd`]: which instruction set is in use.
 
 pub mod copy;

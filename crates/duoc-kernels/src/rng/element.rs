@@ -136,7 +136,7 @@ mod tests {
         for _ in 0..200_000 {
             bits = bits.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             // Exponents around the range of halves, every mantissa, and the exact ties.
-            let near = (bits & 0x8000_ffff) | ((bits >> 3) & 0x0fff_0000) + 0x3500_0000;
+            let near = (bits & 0x8000_ffff) | (((bits >> 3) & 0x0fff_0000) + 0x3500_0000);
             for b in [
                 bits,
                 near,
