@@ -20,6 +20,7 @@ pub mod math;
 pub mod nd;
 pub mod par;
 pub mod pointwise;
+pub mod range;
 pub mod rng;
 pub mod simd;
 
