@@ -11,6 +11,7 @@
 //!   change bits.
 //! * [`pointwise`]: functions of one, two and three values, one row of a table each, over [`math`].
 //! * [`rng`]: PyTorch's random streams.
+//! * [`reduce`]: reductions over any set of dimensions.
 //! * [`simd`]: which instruction set is in use.
 
 pub mod copy;
@@ -22,6 +23,7 @@ pub mod par;
 pub mod pointwise;
 pub mod range;
 pub mod rng;
+pub mod reduce;
 pub mod simd;
 
 pub use dtype::DType;

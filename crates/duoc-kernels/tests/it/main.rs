@@ -1,3 +1,4 @@
 //! The integration tests of the kernels, one binary.
 
+mod reduce;
 mod rng;
