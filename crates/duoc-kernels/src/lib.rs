@@ -6,6 +6,7 @@
 //!
 //! * [`dtype`]: the element types and the macros that turn a run-time [`DType`] into a type.
 //! * [`copy`], [`fill`]: moving, converting and filling memory.
+//! * [`matmul`]: matrix products.
 //! * [`nd`]: the outer n-dimensional iteration, type-erased and compiled once, over [`Loop2d`] inner loops.
 //! * [`par`]: the fork-join thread pool. Work is split by shape, never by thread count, wherever the split could
 //!   change bits.
@@ -18,12 +19,13 @@ pub mod copy;
 pub mod dtype;
 pub mod fill;
 pub mod math;
+pub mod matmul;
 pub mod nd;
 pub mod par;
 pub mod pointwise;
 pub mod range;
-pub mod rng;
 pub mod reduce;
+pub mod rng;
 pub mod simd;
 
 pub use dtype::DType;

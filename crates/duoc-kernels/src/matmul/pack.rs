@@ -1,0 +1,230 @@
+//! Operands into the order the kernels read, widened to the type they compute in.
+
+use super::micro::Compute;
+use super::vector::Num;
+use crate::simd_fn;
+
+/// An element type as it lies in memory, and the type its products are computed in.
+pub(super) trait Source: Copy + Send + Sync + 'static {
+    /// What sums are kept in: f32 for the halves, i32 for the small integers, else the type itself.
+    type Compute: Compute;
+    /// Exact.
+    fn widen(self) -> Self::Compute;
+    /// Rounds to nearest even; integers wrap.
+    fn narrow(x: Self::Compute) -> Self;
+    /// Eight adjacent elements, widened to 32 bits each. Called only if [`Source::Compute`] has four bytes.
+    #[cfg(target_arch = "x86_64")]
+    unsafe fn load8(p: *const Self) -> __m256i;
+}
+
+#[cfg(target_arch = "x86_64")]
+use core::arch::x86_64::*;
+
+macro_rules! source {
+    ($($t:ty => $c:ty, |$x:ident| $widen:expr, |$y:ident| $narrow:expr, |$p:ident| $load8:expr);* $(;)?) => {$(
+        impl Source for $t {
+            type Compute = $c;
+            #[inline(always)]
+            fn widen(self) -> $c {
+                let $x = self;
+                $widen
+            }
+            #[inline(always)]
+            fn narrow($y: $c) -> $t {
+                $narrow
+            }
+            #[cfg(target_arch = "x86_64")]
+            #[inline(always)]
+            unsafe fn load8($p: *const $t) -> __m256i {
+                $load8
+            }
+        }
+    )*};
+}
+source! {
+    f32 => f32, |x| x, |y| y, |p| _mm256_loadu_si256(p.cast());
+    i32 => i32, |x| x, |y| y, |p| _mm256_loadu_si256(p.cast());
+    f64 => f64, |x| x, |y| y, |_p| unreachable!();
+    i64 => i64, |x| x, |y| y, |_p| unreachable!();
+    u8 => i32, |x| x as i32, |y| y as u8, |p| _mm256_cvtepu8_epi32(_mm_loadl_epi64(p.cast()));
+    i8 => i32, |x| x as i32, |y| y as i8, |p| _mm256_cvtepi8_epi32(_mm_loadl_epi64(p.cast()));
+    i16 => i32, |x| x as i32, |y| y as i16, |p| _mm256_cvtepi16_epi32(_mm_loadu_si128(p.cast()));
+    half::bf16 => f32, |x| f32::from_bits((x.to_bits() as u32) << 16), |y| narrow_bf16(y),
+        |p| _mm256_slli_epi32::<16>(_mm256_cvtepu16_epi32(_mm_loadu_si128(p.cast())));
+    half::f16 => f32, |x| widen_f16(x), |y| half::f16::from_f32(y),
+        |p| _mm256_castps_si256(_mm256_cvtph_ps(_mm_loadu_si128(p.cast())));
+}
+
+/// Branch-free, so that loops over it vectorise: the exponent is moved into place and rebiased by a multiplication,
+/// which also normalises subnormals.
+#[inline(always)]
+fn widen_f16(x: half::f16) -> f32 {
+    let bits = x.to_bits() as u32;
+    let magnitude = bits & 0x7fff;
+    let rebias = f32::from_bits((127 + 112) << 23);
+    let finite = (f32::from_bits(magnitude << 13) * rebias).to_bits();
+    let special = (magnitude << 13) | 0x7f80_0000;
+    let value = if magnitude >= 0x7c00 { special } else { finite };
+    f32::from_bits(value | (bits & 0x8000) << 16)
+}
+
+/// To nearest even; a NaN stays one.
+#[inline(always)]
+fn narrow_bf16(x: f32) -> half::bf16 {
+    let bits = x.to_bits();
+    let rounded = bits.wrapping_add(0x7fff + ((bits >> 16) & 1)) >> 16;
+    let nan = (bits >> 16) | 0x40;
+    half::bf16::from_bits(if bits & 0x7fff_ffff > 0x7f80_0000 { nan } else { rounded } as u16)
+}
+
+/// `dst[p * width + l] = src[l * lane_stride + p * step_stride]` for `l < lanes <= width`, `p < steps`.
+///
+/// A panel of A has its rows as lanes, a panel of B its columns; both have k as steps.
+pub(super) unsafe fn interleave<S: Source>(
+    src: *const S,
+    lane_stride: isize,
+    lanes: usize,
+    step_stride: isize,
+    steps: usize,
+    dst: *mut S::Compute,
+    width: usize,
+) {
+    if lane_stride == 1 {
+        runs::<S>(src, lanes, step_stride, steps, dst, width);
+        return;
+    }
+    #[cfg(target_arch = "x86_64")]
+    if step_stride == 1 && crate::simd::level() >= crate::simd::Level::Avx2 {
+        transpose::<S>(src, lane_stride, lanes, steps, dst, width);
+        return;
+    }
+    scattered(src, lane_stride, lanes, step_stride, steps, dst, width);
+}
+
+unsafe fn scattered<S: Source>(
+    src: *const S,
+    lane_stride: isize,
+    lanes: usize,
+    step_stride: isize,
+    steps: usize,
+    dst: *mut S::Compute,
+    width: usize,
+) {
+    for p in 0..steps {
+        let from = src.wrapping_offset(p as isize * step_stride);
+        let to = dst.add(p * width);
+        for l in 0..lanes {
+            *to.add(l) = (*from.wrapping_offset(l as isize * lane_stride)).widen();
+        }
+    }
+}
+
+simd_fn! {
+    unsafe fn runs<S: Source>(src: *const S, lanes: usize, step_stride: isize, steps: usize, dst: *mut S::Compute, width: usize) {
+        for p in 0..steps {
+            let from = src.wrapping_offset(p as isize * step_stride);
+            let to = dst.add(p * width);
+            for l in 0..lanes {
+                *to.add(l) = (*from.add(l)).widen();
+            }
+        }
+    }
+}
+
+simd_fn! {
+    /// `dst[i] = narrow(src[i])`, and with `beta` not zero `narrow(src[i] + beta * dst[i])`.
+    pub(super) unsafe fn narrow_row<S: Source>(src: *const S::Compute, dst: *mut S, n: usize, beta: S::Compute) {
+        if beta == S::Compute::ZERO {
+            for i in 0..n {
+                *dst.add(i) = S::narrow(*src.add(i));
+            }
+        } else {
+            for i in 0..n {
+                let old = (*dst.add(i)).widen();
+                *dst.add(i) = S::narrow(S::Compute::add(*src.add(i), S::Compute::mul(beta, old)));
+            }
+        }
+    }
+}
+
+/// Lanes whose steps are adjacent in memory: blocks of 8 by 8 (or 4 by 4) through registers.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,f16c")]
+unsafe fn transpose<S: Source>(
+    src: *const S,
+    lane_stride: isize,
+    lanes: usize,
+    steps: usize,
+    dst: *mut S::Compute,
+    width: usize,
+) {
+    let wide = size_of::<S::Compute>() == 8;
+    let block = if wide { 4 } else { 8 };
+    let whole = steps / block * block;
+    let mut l = 0;
+    while l + block <= lanes {
+        let from = src.wrapping_offset(l as isize * lane_stride);
+        let to = dst.add(l);
+        let mut p = 0;
+        while p < whole {
+            if wide {
+                transpose4(
+                    from.wrapping_add(p).cast(),
+                    lane_stride,
+                    to.add(p * width).cast(),
+                    width,
+                );
+            } else {
+                transpose8::<S>(from.wrapping_add(p), lane_stride, to.add(p * width).cast(), width);
+            }
+            p += block;
+        }
+        l += block;
+    }
+    let done = l;
+    if done > 0 && whole < steps {
+        let from = src.wrapping_add(whole);
+        scattered(from, lane_stride, done, 1, steps - whole, dst.add(whole * width), width);
+    }
+    if done < lanes {
+        let from = src.wrapping_offset(done as isize * lane_stride);
+        scattered(from, lane_stride, lanes - done, 1, steps, dst.add(done), width);
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+unsafe fn transpose8<S: Source>(src: *const S, stride: isize, dst: *mut f32, width: usize) {
+    let mut r = [_mm256_setzero_ps(); 8];
+    for (i, r) in r.iter_mut().enumerate() {
+        *r = _mm256_castsi256_ps(S::load8(src.wrapping_offset(i as isize * stride)));
+    }
+    let mut t = [_mm256_setzero_ps(); 8];
+    for i in 0..4 {
+        t[2 * i] = _mm256_unpacklo_ps(r[2 * i], r[2 * i + 1]);
+        t[2 * i + 1] = _mm256_unpackhi_ps(r[2 * i], r[2 * i + 1]);
+    }
+    for h in 0..2 {
+        for i in 0..2 {
+            r[4 * h + 2 * i] = _mm256_shuffle_ps::<0x44>(t[4 * h + i], t[4 * h + 2 + i]);
+            r[4 * h + 2 * i + 1] = _mm256_shuffle_ps::<0xee>(t[4 * h + i], t[4 * h + 2 + i]);
+        }
+    }
+    for i in 0..4 {
+        _mm256_storeu_ps(dst.add(i * width), _mm256_permute2f128_ps::<0x20>(r[i], r[i + 4]));
+        _mm256_storeu_ps(dst.add((i + 4) * width), _mm256_permute2f128_ps::<0x31>(r[i], r[i + 4]));
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+unsafe fn transpose4(src: *const f64, stride: isize, dst: *mut f64, width: usize) {
+    let load = |i: isize| _mm256_loadu_pd(src.wrapping_offset(i * stride));
+    let (r0, r1, r2, r3) = (load(0), load(1), load(2), load(3));
+    let (a, b) = (_mm256_unpacklo_pd(r0, r1), _mm256_unpackhi_pd(r0, r1));
+    let (c, d) = (_mm256_unpacklo_pd(r2, r3), _mm256_unpackhi_pd(r2, r3));
+    _mm256_storeu_pd(dst, _mm256_permute2f128_pd::<0x20>(a, c));
+    _mm256_storeu_pd(dst.add(width), _mm256_permute2f128_pd::<0x20>(b, d));
+    _mm256_storeu_pd(dst.add(2 * width), _mm256_permute2f128_pd::<0x31>(a, c));
+    _mm256_storeu_pd(dst.add(3 * width), _mm256_permute2f128_pd::<0x31>(b, d));
+}

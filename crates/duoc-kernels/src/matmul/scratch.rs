@@ -1,0 +1,75 @@
+//! Working memory that a thread keeps between products.
+
+use std::alloc::{Layout, alloc, dealloc};
+use std::cell::Cell;
+use std::ptr::NonNull;
+
+/// What a buffer is for; each purpose has its own, so that one product can hold several.
+#[derive(Clone, Copy)]
+pub(super) enum Purpose {
+    /// Packed rows of A.
+    A = 0,
+    /// Packed columns of B.
+    B = 1,
+    /// A block of C before it is rounded to its storage type.
+    C = 2,
+}
+
+/// A 64-byte aligned, uninitialised buffer, given back to the thread when dropped.
+pub(super) struct Scratch {
+    memory: Option<Memory>,
+    purpose: Purpose,
+}
+
+struct Memory {
+    start: NonNull<u8>,
+    layout: Layout,
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        // SAFETY: allocated with this layout in `Scratch::take`.
+        unsafe { dealloc(self.start.as_ptr(), self.layout) }
+    }
+}
+
+thread_local! {
+    static KEPT: [Cell<Option<Memory>>; 3] = const { [const { Cell::new(None) }; 3] };
+}
+
+impl Scratch {
+    /// At least `bytes` bytes, or `None` if they cannot be had.
+    pub fn take(purpose: Purpose, bytes: usize) -> Option<Scratch> {
+        let kept = KEPT.try_with(|k| k[purpose as usize].take()).ok().flatten();
+        if let Some(memory) = kept
+            && memory.layout.size() >= bytes
+        {
+            return Some(Scratch {
+                memory: Some(memory),
+                purpose,
+            });
+        }
+        let layout = Layout::from_size_align(bytes.max(4096).next_multiple_of(4096), 64).ok()?;
+        // SAFETY: the size is not zero.
+        let start = NonNull::new(unsafe { alloc(layout) })?;
+        Some(Scratch {
+            memory: Some(Memory { start, layout }),
+            purpose,
+        })
+    }
+
+    /// The first byte.
+    pub fn ptr<T>(&self) -> *mut T {
+        self.memory
+            .as_ref()
+            .map_or(std::ptr::null_mut(), |m| m.start.as_ptr().cast())
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let memory = self.memory.take();
+        // A thread that is ending has no place to keep it: then it is freed.
+        let _ = KEPT.try_with(|k| k[self.purpose as usize].set(memory));
+    }
+}
