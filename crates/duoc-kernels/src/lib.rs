@@ -14,6 +14,7 @@
 //! * [`rng`]: PyTorch's random streams.
 //! * [`reduce`]: reductions over any set of dimensions.
 //! * [`simd`]: which instruction set is in use.
+//! * [`sys`]: calls to the operating system.
 
 pub mod copy;
 pub mod dtype;
@@ -27,6 +28,7 @@ pub mod range;
 pub mod reduce;
 pub mod rng;
 pub mod simd;
+pub mod sys;
 
 pub use dtype::DType;
 pub use nd::{Loop2d, Nd};
