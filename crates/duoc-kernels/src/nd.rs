@@ -45,10 +45,27 @@ pub unsafe fn run(nd: &Nd, ptrs: &[*mut u8], f: Loop2d, params: *const u8, cost:
         return;
     }
     if numel.saturating_mul(cost) < par::GRAIN * 2 || par::num_threads() == 1 {
+        if nd.shape.len() <= 1 {
+            // The path of small tensors: no more than what the loop reads is written.
+            return match nd.operands {
+                2 => run_line::<2>(nd, ptrs, f, params, numel),
+                3 => run_line::<3>(nd, ptrs, f, params, numel),
+                _ => run_range(nd, ptrs, f, params, 0, numel),
+            };
+        }
         run_range(nd, ptrs, f, params, 0, numel);
         return;
     }
     run_parallel(nd, ptrs, f, params, cost, numel);
+}
+
+#[inline(always)]
+unsafe fn run_line<const K: usize>(nd: &Nd, ptrs: &[*mut u8], f: Loop2d, params: *const u8, numel: usize) {
+    let mut strides = [[0isize; K]; 2];
+    if nd.shape.len() == 1 {
+        strides[0].copy_from_slice(&nd.strides[..K]);
+    }
+    f(ptrs[..K].as_ptr(), strides.as_ptr().cast(), numel, 1, params);
 }
 
 #[cold]
