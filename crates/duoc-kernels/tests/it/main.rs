@@ -2,5 +2,3 @@
 
 mod reduce;
 mod rng;
-mod scan;
-mod sort;

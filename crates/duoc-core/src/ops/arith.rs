@@ -1,0 +1,140 @@
+//! Addition, subtraction, multiplication, division.
+
+use super::pointwise::binary_row;
+use crate::autograd::{Ctx, Grads};
+use crate::iter::Dest;
+use crate::{DType, OrThrow, Result, Scalar, Tensor, bail, default_dtype, ops, result_type};
+use duoc_kernels::pointwise::{Binary, Params};
+
+ops! {
+    /// `self + alpha * other`, broadcast and promoted.
+    "add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor" [function, method, inplace, out]
+    pub fn add(x: &Tensor, other: &Tensor, alpha: Scalar) -> Tensor = add_body;
+
+    /// `self - alpha * other`, broadcast and promoted.
+    "sub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor" [function, method, inplace, out] alias ["subtract"]
+    pub fn sub(x: &Tensor, other: &Tensor, alpha: Scalar) -> Tensor = sub_body;
+
+    /// `self * other`, broadcast and promoted.
+    "mul.Tensor(Tensor self, Tensor other) -> Tensor" [function, method, inplace, out] alias ["multiply"]
+    pub fn mul(x: &Tensor, other: &Tensor) -> Tensor = mul_body;
+
+    /// `self / other`: true division, integers give the default floating dtype.
+    "div.Tensor(Tensor self, Tensor other) -> Tensor" [function, method, inplace, out] alias ["divide", "true_divide"]
+    pub fn div(x: &Tensor, other: &Tensor) -> Tensor = div_body;
+}
+
+fn scaled(alpha: Scalar, dtype: DType) -> Params {
+    if dtype.is_float() {
+        Params::floats(&[alpha.to_f64()])
+    } else {
+        Params::ints(&[alpha.to_i64()])
+    }
+}
+
+fn check_alpha(dtype: DType, alpha: Scalar) -> Result<()> {
+    if matches!(alpha, Scalar::Bool(_)) && dtype != DType::Bool {
+        bail!(Runtime, "Boolean alpha only supported for Boolean results.");
+    }
+    if !dtype.is_differentiable() && !alpha.is_integral(true) {
+        bail!(
+            Runtime,
+            "For integral input tensors, argument alpha must not be a floating point number."
+        );
+    }
+    Ok(())
+}
+
+fn add_body(x: &Tensor, y: &Tensor, alpha: Scalar) -> Result<Tensor> {
+    let dtype = result_type(&[x, y]);
+    check_alpha(dtype, alpha)?;
+    let out = binary_row(Binary::Add, "add", x, y, dtype, Dest::New, &scaled(alpha, dtype))?;
+    out.record("AddBackward0", [x, y], |_| {
+        move |c: &Ctx, g: &Tensor| Ok([c.needs(0).then(|| g.clone()), times(c.needs(1), g, alpha)?])
+    })
+}
+
+fn sub_body(x: &Tensor, y: &Tensor, alpha: Scalar) -> Result<Tensor> {
+    let dtype = result_type(&[x, y]);
+    if dtype == DType::Bool {
+        bail!(
+            Runtime,
+            "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator instead."
+        );
+    }
+    if x.dtype() == DType::Bool || y.dtype() == DType::Bool {
+        bail!(
+            Runtime,
+            "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use the `~` or `logical_not()` operator instead."
+        );
+    }
+    check_alpha(dtype, alpha)?;
+    let out = binary_row(Binary::Sub, "sub", x, y, dtype, Dest::New, &scaled(alpha, dtype))?;
+    let minus = match alpha {
+        Scalar::Int(i) => Scalar::Int(-i),
+        a => Scalar::Float(-a.to_f64()),
+    };
+    out.record("SubBackward0", [x, y], |_| {
+        move |c: &Ctx, g: &Tensor| Ok([c.needs(0).then(|| g.clone()), times(c.needs(1), g, minus)?])
+    })
+}
+
+/// `g * factor` where wanted.
+fn times(wanted: bool, g: &Tensor, factor: Scalar) -> Result<Option<Tensor>> {
+    Ok(match factor {
+        _ if !wanted => None,
+        Scalar::Int(1) => Some(g.clone()),
+        f => Some(mul(g, &Tensor::wrapped(f)?)?),
+    })
+}
+
+fn mul_body(x: &Tensor, y: &Tensor) -> Result<Tensor> {
+    let out = binary_row(
+        Binary::Mul,
+        "mul",
+        x,
+        y,
+        result_type(&[x, y]),
+        Dest::New,
+        &Params::default(),
+    )?;
+    out.record("MulBackward0", [x, y], |r| {
+        let (x, y) = (r.save_if(r.needs(1), x), r.save_if(r.needs(0), y));
+        move |c: &Ctx, g: &Tensor| -> Result<Grads> {
+            Ok(smallvec::smallvec![
+                if c.needs(0) { Some(mul(g, &c.get(y)?)?) } else { None },
+                if c.needs(1) { Some(mul(g, &c.get(x)?)?) } else { None },
+            ])
+        }
+    })
+}
+
+fn div_body(x: &Tensor, y: &Tensor) -> Result<Tensor> {
+    let dtype = match result_type(&[x, y]) {
+        d if d.is_differentiable() => d,
+        _ => default_dtype(),
+    };
+    let out = binary_row(Binary::Div, "div_true", x, y, dtype, Dest::New, &Params::default())?;
+    out.record("DivBackward0", [x, y], |r| {
+        let (x, y) = (r.save_if(r.needs(1), x), r.save(y));
+        move |c: &Ctx, g: &Tensor| -> Result<Grads> {
+            let y = c.get(y)?;
+            let gx = div(g, &y)?;
+            // d(x/y)/dy = -(x/y)/y
+            let gy = if c.needs(1) {
+                Some(mul(&mul(&gx, &div(&c.get(x)?, &y)?)?, &Tensor::wrapped(-1i64)?)?)
+            } else {
+                None
+            };
+            Ok(smallvec::smallvec![c.needs(0).then_some(gx), gy])
+        }
+    })
+}
+
+impl Tensor {
+    /// `self + other`, broadcast and promoted.
+    #[track_caller]
+    pub fn add(&self, other: &Tensor) -> Tensor {
+        add(self, other, Scalar::Int(1)).or_throw()
+    }
+}

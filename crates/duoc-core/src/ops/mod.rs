@@ -1,0 +1,17 @@
+//! The operations, one family a file: schema rows first, then the bodies with their gradients beside them.
+//!
+//! To add an op: write a row in its family's `ops!` block and the body below it. Nothing else: the registry, the
+//! Python face, the stubs, the parity table and the suites read the row. Only a family's file is named here.
+
+pub mod arith;
+pub mod copy;
+pub mod factory;
+pub mod pointwise;
+pub mod reduce;
+pub mod shape;
+pub mod view;
+
+use crate::op::Op;
+
+/// The rows of all families.
+pub static FAMILIES: &[&[&Op]] = &[arith::OPS, copy::OPS, factory::OPS, reduce::OPS, shape::OPS, view::OPS];

@@ -1,0 +1,4 @@
+//! The integration tests of duoc-core, one binary.
+
+mod autograd;
+mod storage;

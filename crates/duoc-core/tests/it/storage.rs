@@ -1,0 +1,73 @@
+//! Storage, access and views.
+
+use duoc_core::{DType, ErrorKind, Tensor, catch};
+
+#[test]
+fn views_share_memory_and_version() {
+    let x = Tensor::from_slice(&[0.0f32, 1.0, 2.0, 3.0, 4.0, 5.0]);
+    let v = x.view(&[2, 3]).t();
+    v.select(0, 1).fill_(9.0);
+    assert_eq!(x.to_vec::<f32>(), [0.0, 9.0, 2.0, 3.0, 9.0, 5.0]);
+    assert_eq!(x.version(), 1);
+    assert_eq!(v.version(), 1);
+    assert_eq!(x.detach().version(), 1);
+    assert_eq!(x.data().version(), 0);
+}
+
+#[test]
+fn impossible_views_say_why() {
+    let x = Tensor::zeros(&[2, 3]).t();
+    let e = catch(|| x.view(&[6])).unwrap_err();
+    assert_eq!(e.kind(), ErrorKind::Runtime);
+    assert!(e.message().starts_with("view size is not compatible"), "{e}");
+    assert_eq!(x.reshape(&[6]).shape(), [6]);
+    let e = catch(|| x.view(&[4])).unwrap_err();
+    assert_eq!(e.message(), "shape '[4]' is invalid for input of size 6");
+}
+
+#[test]
+fn user_code_under_the_lock_cannot_call_ops() {
+    let x = Tensor::from_slice(&[1i64, 2]);
+    let inner = x.with_slice::<i64, _>(|_| catch(|| x.copy())).unwrap();
+    assert!(inner.unwrap_err().message().contains("with_slice"));
+    // Afterwards everything works again.
+    assert_eq!((&x + 1i64).to_vec::<i64>(), [2, 3]);
+}
+
+#[test]
+fn crossing_in_place_calls_do_not_deadlock() {
+    let p = Tensor::from_slice(&[1.0f32; 64]);
+    let q = Tensor::from_slice(&[1.0f32; 64]);
+    std::thread::scope(|s| {
+        for k in 0..3 {
+            let (p, q) = (&p, &q);
+            s.spawn(move || {
+                for _ in 0..20_000 {
+                    match k {
+                        0 => p.copy_(q),
+                        1 => q.copy_(p),
+                        _ => p.copy_(p),
+                    };
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn the_nth_allocation_fails_cleanly() {
+    duoc_core::storage::host::fail_nth_allocation(Some(0));
+    let e = catch(|| Tensor::zeros(&[1000])).unwrap_err();
+    assert_eq!(e.kind(), ErrorKind::OutOfMemory);
+    assert!(e.message().contains("4000 bytes"), "{e}");
+    assert_eq!(Tensor::zeros(&[3]).to_vec::<f32>(), [0.0; 3]);
+}
+
+#[test]
+fn conversions() {
+    let x = Tensor::from_slice(&[1.5f64, -2.5, f64::NAN]);
+    assert_eq!(x.to_dtype(DType::F32).to_vec::<f64>()[..2], [1.5, -2.5]);
+    assert_eq!(x.to_dtype(DType::Bool).to_vec::<bool>(), [true; 3]);
+    assert_eq!(x.size().to_string(), "torch.Size([3])");
+    assert_eq!(DType::I64.to_string(), "torch.int64");
+}
