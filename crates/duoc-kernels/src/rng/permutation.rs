@@ -14,7 +14,7 @@ const RUN: usize = 1024;
 /// Fills `n` contiguous elements with a random permutation of `0..n`.
 ///
 /// Fisher and Yates: element `i` changes places with element `i + draw % (n - i)`, for `i` up to `n - 2`. Long
-/// permutations are built inside out with 64-bit draws. `n` must be exact in the dtype. False for `bool`, the
+/// permutations are built inside out with 64-bit draws. `n - 1` must fit an integer dtype; `bfloat16` rounds. False for `bool`, the
 /// wide unsigned types, complex and 8-bit floating dtypes.
 pub unsafe fn randperm(generator: &mut CpuGenerator, dtype: DType, dst: *mut u8, n: usize) -> bool {
     let engine = &mut generator.engine;
@@ -41,6 +41,14 @@ pub unsafe fn randperm(generator: &mut CpuGenerator, dtype: DType, dst: *mut u8,
             shuffle_u32(engine, dst as *mut u32, n);
             for x in std::slice::from_raw_parts_mut(dst as *mut u32, n) {
                 *x = (*x as f32).to_bits();
+            }
+        }
+        DType::BF16 if n > 1 << 16 => {
+            // More numbers than a 16-bit index holds, and far more than the dtype tells apart.
+            let mut index = vec![0u32; n];
+            shuffle_u32(engine, index.as_mut_ptr(), n);
+            for (i, k) in index.iter().enumerate() {
+                (dst as *mut bf16).add(i).write(bf16::from_f32(*k as f32));
             }
         }
         DType::I16 | DType::F16 | DType::BF16 => {

@@ -214,3 +214,15 @@ fn bad_parameters_stop_in_front_of_them() {
     two.engine.random64();
     assert_eq!(g.engine.random(), two.engine.random());
 }
+
+#[test]
+fn long_bfloat16_permutations_round_the_numbers() {
+    let n = 70_000;
+    let (mut wide, mut narrow) = (vec![0i64; n], vec![half::bf16::ZERO; n]);
+    unsafe {
+        let (w, b) = (wide.as_mut_ptr() as *mut u8, narrow.as_mut_ptr() as *mut u8);
+        assert!(permutation::randperm(&mut CpuGenerator::new(3), DType::I64, w, n));
+        assert!(permutation::randperm(&mut CpuGenerator::new(3), DType::BF16, b, n));
+    }
+    assert!(wide.iter().zip(&narrow).all(|(w, b)| half::bf16::from_f32(*w as f32) == *b));
+}
