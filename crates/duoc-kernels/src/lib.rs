@@ -7,6 +7,7 @@
 //! * [`dtype`]: the element types and the macros that turn a run-time [`DType`] into a type.
 //! * [`copy`], [`fill`]: moving, converting and filling memory.
 //! * [`matmul`]: matrix products.
+//! * [`index`], [`join`]: moving by index and mask, joining.
 //! * [`nd`]: the outer n-dimensional iteration, type-erased and compiled once, over [`Loop2d`] inner loops.
 //! * [`par`]: the fork-join thread pool. Work is split by shape, never by thread count, wherever the split could
 //!   change bits.
@@ -18,6 +19,8 @@
 pub mod copy;
 pub mod dtype;
 pub mod fill;
+pub mod index;
+pub mod join;
 pub mod math;
 pub mod matmul;
 pub mod nd;

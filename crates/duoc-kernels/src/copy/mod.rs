@@ -6,4 +6,5 @@ mod strided;
 mod transpose;
 
 pub use cast::cast_loop;
-pub use strided::{copy_nd, same};
+pub use strided::{copy_contiguous, copy_nd, same};
+pub(crate) use strided::{copy_rows, copy_short};

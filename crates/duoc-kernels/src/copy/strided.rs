@@ -95,7 +95,7 @@ every_other!(every_other_u64, u64);
 const SHORT_ROW: usize = 1024;
 
 /// Copies `rows` rows of `bytes` contiguous bytes.
-pub(super) unsafe fn copy_rows(out: *mut u8, o0: isize, input: *const u8, o1: isize, bytes: usize, rows: usize) {
+pub(crate) unsafe fn copy_rows(out: *mut u8, o0: isize, input: *const u8, o1: isize, bytes: usize, rows: usize) {
     if bytes > SHORT_ROW || rows == 1 {
         for j in 0..rows as isize {
             std::ptr::copy_nonoverlapping(input.offset(o1 * j), out.offset(o0 * j), bytes);
