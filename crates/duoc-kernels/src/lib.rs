@@ -12,15 +12,18 @@
 //! * [`par`]: the fork-join thread pool. Work is split by shape, never by thread count, wherever the split could
 //!   change bits.
 //! * [`pointwise`]: functions of one, two and three values, one row of a table each, over [`math`].
+//! * [`reduce`]: reductions over any set of dimensions; [`scan`]: running ones along [`lines`].
 //! * [`rng`]: PyTorch's random streams.
-//! * [`reduce`]: reductions over any set of dimensions.
 //! * [`simd`]: which instruction set is in use.
+//! * [`sort`]: sorting and selecting along lines.
+//! * [`sys`]: calls to the operating system.
 
 pub mod copy;
 pub mod dtype;
 pub mod fill;
 pub mod index;
 pub mod join;
+pub mod lines;
 pub mod math;
 pub mod matmul;
 pub mod nd;
@@ -29,7 +32,10 @@ pub mod pointwise;
 pub mod range;
 pub mod reduce;
 pub mod rng;
+pub mod scan;
 pub mod simd;
+pub mod sort;
+pub mod sys;
 
 pub use dtype::DType;
 pub use nd::{Loop2d, Nd};

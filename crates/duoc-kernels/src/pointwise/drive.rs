@@ -416,7 +416,7 @@ macro_rules! loops {
             outer: usize,
             params: *const u8,
         ) {
-            drive($block::<K>, &[$($form),+], ptrs, strides, inner, outer, params);
+            drive($block::<K>, &const { [$($form),+] }, ptrs, strides, inner, outer, params);
         }
     )+};
 }

@@ -2,3 +2,5 @@
 
 mod reduce;
 mod rng;
+mod scan;
+mod sort;

@@ -1,0 +1,126 @@
+//! The best `k` and the `k`-th of a line, without sorting it.
+
+use super::key::{Key, Keyed};
+use super::{gather, read};
+use crate::simd_fn;
+
+/// Elements that are compared with the threshold at once.
+const STEP: usize = 64;
+
+type Packed<T> = <<T as Keyed>::Key as Key>::Packed;
+
+/// Calls `emit(rank, position, value)` for the best `k` of a line, best first if `sorted`.
+///
+/// Candidates are elements that beat the worst of the best `k` seen so far; most elements are dismissed sixty-four at a
+/// time. When the candidates have grown to several times `k`, the best `k` of them are selected and the bar rises.
+pub(super) unsafe fn top<T: Keyed>(
+    src: *const u8,
+    stride: isize,
+    n: usize,
+    k: usize,
+    largest: bool,
+    sorted: bool,
+    emit: &mut dyn FnMut(usize, usize, T),
+) {
+    if k == 0 {
+        return;
+    }
+    let mut copy: Vec<T> = Vec::new();
+    let values = if stride == size_of::<T>() as isize {
+        std::slice::from_raw_parts(src as *const T, n)
+    } else {
+        copy.reserve(n);
+        gather(src, stride, n, copy.as_mut_ptr());
+        copy.set_len(n);
+        &copy[..]
+    };
+    let pack = |i: usize| values[i].key().flip(largest).pack(i as u32);
+    let room = (4 * k).max(256);
+    let mut best: Vec<Packed<T>> = Vec::with_capacity(room.saturating_add(STEP).min(n));
+    let mut i = n.min(room);
+    best.extend((0..i).map(pack));
+    let mut bar = T::Key::MAX;
+    if i < n {
+        bar = keep(&mut best, k);
+    }
+    while i < n {
+        i = skip(values, i, &bar, largest);
+        let end = n.min(i + STEP);
+        for i in i..end {
+            if values[i].key().flip(largest) < bar {
+                best.push(pack(i));
+            }
+        }
+        i = end;
+        if best.len() >= room {
+            bar = keep(&mut best, k);
+        }
+    }
+    if best.len() > k {
+        best.select_nth_unstable(k - 1);
+        best.truncate(k);
+    }
+    if sorted {
+        best.sort_unstable();
+    }
+    for (rank, item) in best.iter().enumerate() {
+        let index = T::Key::index(*item);
+        emit(rank, index, values[index]);
+    }
+}
+
+/// Keeps the best `k`; returns the key of the worst of them.
+fn keep<P: Copy + Ord, K: Key<Packed = P>>(best: &mut Vec<P>, k: usize) -> K {
+    let (_, worst, _) = best.select_nth_unstable(k - 1);
+    let bar = K::of(*worst);
+    best.truncate(k);
+    bar
+}
+
+simd_fn! {
+    /// The start of the first step of elements from `i` on that holds a key below `bar`, or `values.len()`.
+    unsafe fn skip<T: Keyed>(values: &[T], i: usize, bar: &T::Key, largest: bool) -> usize {
+        let bar = *bar;
+        let mut i = i;
+        while i + STEP <= values.len() {
+            let mut any = false;
+            for v in &values[i..i + STEP] {
+                any |= v.key().flip(largest) < bar;
+            }
+            if any {
+                return i;
+            }
+            i += STEP;
+        }
+        i
+    }
+}
+
+/// The value of rank `rank(k, numbers)` and its position, where `numbers` elements are not NaN.
+pub(super) unsafe fn kth<T: Keyed>(
+    src: *const u8,
+    stride: isize,
+    n: usize,
+    rank: fn(usize, usize) -> usize,
+    k: usize,
+    nan_first: bool,
+) -> (T, usize) {
+    let mut items: Vec<Packed<T>> = Vec::with_capacity(n);
+    let mut nans = 0;
+    let mut first_nan = 0;
+    for i in (0..n).rev() {
+        let key = read::<T>(src, stride, i).key();
+        if T::NAN && key == T::Key::MAX {
+            nans += 1;
+            first_nan = i;
+        }
+        items.push(key.pack(i as u32));
+    }
+    if nan_first && nans > 0 {
+        return (read(src, stride, first_nan), first_nan);
+    }
+    let k = rank(k, n - nans).min(n - 1);
+    let (_, item, _) = items.select_nth_unstable(k);
+    let index = T::Key::index(*item);
+    (read(src, stride, index), index)
+}
