@@ -2,7 +2,7 @@
 
 use super::schema::{Argument, Return, Schema, Type};
 use super::{Op, Value, finish_out};
-use crate::{Result, Tensor, ensure, err};
+use crate::{Result, ensure, err};
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
@@ -205,22 +205,6 @@ fn out_schema(s: &Schema) -> Schema {
         format!("{}_out", s.overload)
     };
     s
-}
-
-/// Calls an op by its full name: `call("add.Tensor", &[..])`.
-pub fn call(full_name: &str, args: &[Value]) -> Result<Value> {
-    match registry().get(full_name) {
-        Some(e) => e.call(args),
-        None => Err(err!(NotImplemented, "there is no op `{full_name}`")),
-    }
-}
-
-/// The single tensor of a result.
-pub fn tensor_of(v: Value) -> Result<Tensor> {
-    match v {
-        Value::Tensor(t) => Ok(t),
-        _ => Err(err!(Type, "the op does not return one Tensor")),
-    }
 }
 
 #[cfg(test)]

@@ -71,7 +71,7 @@ fn sub_body(x: &Tensor, y: &Tensor, alpha: Scalar) -> Result<Tensor> {
     check_alpha(dtype, alpha)?;
     let out = binary_row(Binary::Sub, "sub", x, y, dtype, Dest::New, &scaled(alpha, dtype))?;
     let minus = match alpha {
-        Scalar::Int(i) => Scalar::Int(-i),
+        Scalar::Int(i) => Scalar::Int(i.wrapping_neg()),
         a => Scalar::Float(-a.to_f64()),
     };
     out.record("SubBackward0", [x, y], |_| {

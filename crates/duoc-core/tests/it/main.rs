@@ -1,4 +1,5 @@
 //! The integration tests of duoc-core, one binary.
 
 mod autograd;
+mod fuzz;
 mod storage;

@@ -224,5 +224,9 @@ fn long_bfloat16_permutations_round_the_numbers() {
         assert!(permutation::randperm(&mut CpuGenerator::new(3), DType::I64, w, n));
         assert!(permutation::randperm(&mut CpuGenerator::new(3), DType::BF16, b, n));
     }
-    assert!(wide.iter().zip(&narrow).all(|(w, b)| half::bf16::from_f32(*w as f32) == *b));
+    assert!(
+        wide.iter()
+            .zip(&narrow)
+            .all(|(w, b)| half::bf16::from_f32(*w as f32) == *b)
+    );
 }
