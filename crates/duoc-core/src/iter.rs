@@ -191,6 +191,46 @@ impl<'a> TensorIter<'a> {
         })
     }
 
+    /// Calls `f(addresses, byte strides, n)` for every innermost row, one after the other in the order of the memory
+    /// and on this thread: for kernels that continue one stream.
+    pub(crate) fn for_rows(&self, mut f: impl FnMut(&[*mut u8], &[isize], usize) -> Result<()>) -> Result<()> {
+        let mut operands: SmallVec<[(&Tensor, Mode); 8]> = SmallVec::new();
+        operands.extend(self.outputs.iter().zip(&self.modes).map(|(t, m)| (t, *m)));
+        operands.extend(self.inputs.iter().map(|t| (*t, Mode::Read)));
+        let k = operands.len();
+        if self.numel() == 0 {
+            return Ok(());
+        }
+        let one = [0isize; MAX_OPERANDS];
+        let (n, inner) = self.shape.first().map_or((1, &one[..k]), |n| (*n, &self.strides[..k]));
+        let outer = self.shape.get(1..).unwrap_or(&[]);
+        access::access_many(&operands, |ptrs| {
+            let mut at: SmallVec<[*mut u8; 8]> = ptrs.into();
+            let mut index: Dims = smallvec::smallvec![0; outer.len()];
+            loop {
+                f(&at, inner, n)?;
+                // Count up, the innermost of the outer dimensions first.
+                let mut d = 0;
+                loop {
+                    if d == outer.len() {
+                        return Ok(());
+                    }
+                    index[d] += 1;
+                    let ended = index[d] == outer[d];
+                    let steps = if ended { 1 - outer[d] as isize } else { 1 };
+                    for (j, p) in at.iter_mut().enumerate() {
+                        *p = p.wrapping_offset(steps.wrapping_mul(self.strides[(d + 1) * k + j]));
+                    }
+                    if !ended {
+                        break;
+                    }
+                    index[d] = 0;
+                    d += 1;
+                }
+            }
+        })
+    }
+
     /// Orders the dimensions by the outputs' strides (innermost first), drops size-1 ones and merges neighbours that
     /// every operand steps through evenly.
     fn coalesce(&mut self, in_strides: &[Strides]) {

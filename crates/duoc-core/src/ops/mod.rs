@@ -7,11 +7,13 @@ pub mod arith;
 pub mod copy;
 pub mod factory;
 pub mod pointwise;
+pub mod random;
 pub mod reduce;
+pub mod sample;
 pub mod shape;
 pub mod view;
 
 use crate::op::Op;
 
 /// The rows of all families.
-pub static FAMILIES: &[&[&Op]] = &[arith::OPS, copy::OPS, factory::OPS, reduce::OPS, shape::OPS, view::OPS];
+pub static FAMILIES: &[&[&Op]] = &[arith::OPS, copy::OPS, factory::OPS, random::OPS, reduce::OPS, sample::OPS, shape::OPS, view::OPS];
