@@ -16,4 +16,13 @@ pub mod view;
 use crate::op::Op;
 
 /// The rows of all families.
-pub static FAMILIES: &[&[&Op]] = &[arith::OPS, copy::OPS, factory::OPS, random::OPS, reduce::OPS, sample::OPS, shape::OPS, view::OPS];
+pub static FAMILIES: &[&[&Op]] = &[
+    arith::OPS,
+    copy::OPS,
+    factory::OPS,
+    random::OPS,
+    reduce::OPS,
+    sample::OPS,
+    shape::OPS,
+    view::OPS,
+];

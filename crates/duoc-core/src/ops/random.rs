@@ -109,7 +109,12 @@ fn fresh(size: &[i64], dtype: Option<DType>, device: Option<Device>) -> Result<T
 }
 
 /// A new tensor of another one's shape.
-fn fresh_like(x: &Tensor, dtype: Option<DType>, device: Option<Device>, format: Option<MemoryFormat>) -> Result<Tensor> {
+fn fresh_like(
+    x: &Tensor,
+    dtype: Option<DType>,
+    device: Option<Device>,
+    format: Option<MemoryFormat>,
+) -> Result<Tensor> {
     check_device(device.unwrap_or(x.device()))?;
     uninit_in(x, dtype.unwrap_or(x.dtype()), format.unwrap_or(MemoryFormat::Preserve))
 }
@@ -211,7 +216,9 @@ fn randint_low_body(
     device: Option<Device>,
     _: Option<bool>,
 ) -> Result<Tensor> {
-    drawn(fresh(size, Some(dtype.unwrap_or(DType::I64)), device)?, |x| random_into(x, low, Some(high), generator))
+    drawn(fresh(size, Some(dtype.unwrap_or(DType::I64)), device)?, |x| {
+        random_into(x, low, Some(high), generator)
+    })
 }
 
 fn randint_low_write(args: &[Value], out: &Tensor) -> Result<()> {
@@ -282,7 +289,9 @@ fn rand_like_body(
     _: Option<bool>,
     format: Option<MemoryFormat>,
 ) -> Result<Tensor> {
-    drawn(fresh_like(x, dtype, device, format)?, |x| uniform_into(x, 0.0, 1.0, generator))
+    drawn(fresh_like(x, dtype, device, format)?, |x| {
+        uniform_into(x, 0.0, 1.0, generator)
+    })
 }
 
 fn randn_like_body(
@@ -294,7 +303,9 @@ fn randn_like_body(
     _: Option<bool>,
     format: Option<MemoryFormat>,
 ) -> Result<Tensor> {
-    drawn(fresh_like(x, dtype, device, format)?, |x| normal_into(x, 0.0, 1.0, generator))
+    drawn(fresh_like(x, dtype, device, format)?, |x| {
+        normal_into(x, 0.0, 1.0, generator)
+    })
 }
 
 fn randint_like_body(
@@ -336,7 +347,9 @@ fn randint_like_low_body(
     _: Option<bool>,
     format: Option<MemoryFormat>,
 ) -> Result<Tensor> {
-    drawn(fresh_like(x, dtype, device, format)?, |x| random_into(x, low, Some(high), generator))
+    drawn(fresh_like(x, dtype, device, format)?, |x| {
+        random_into(x, low, Some(high), generator)
+    })
 }
 
 /// `z` becomes `z * std + mean` in `z`'s dtype, the product and the sum rounded each.
@@ -376,18 +389,26 @@ fn normal_tensor_tensor_body(mean: &Tensor, std: &Tensor, generator: Option<&Gen
 /// The backward function of results that do not depend on their inputs: zeros.
 fn constant<const N: usize>(
     inputs: [&Tensor; N],
-) -> impl FnOnce(&mut crate::autograd::node::Recorder) -> Box<dyn Fn(&Ctx, &Tensor) -> Result<Vec<Option<Tensor>>> + Send + Sync>
-{
+) -> impl FnOnce(
+    &mut crate::autograd::node::Recorder,
+) -> Box<dyn Fn(&Ctx, &Tensor) -> Result<Vec<Option<Tensor>>> + Send + Sync> {
     let shapes = inputs.map(|t| (t.shape().to_vec(), t.dtype()));
     move |_| {
         Box::new(move |_, _| {
-            shapes.iter().map(|(shape, dtype)| super::factory::zeros_of(shape, *dtype).map(Some)).collect()
+            shapes
+                .iter()
+                .map(|(shape, dtype)| super::factory::zeros_of(shape, *dtype).map(Some))
+                .collect()
         })
     }
 }
 
 fn check_deviations(std: &Tensor) -> Result<()> {
-    ensure!(!std.dtype().is_complex(), Runtime, "normal expects standard deviation to be non-complex");
+    ensure!(
+        !std.dtype().is_complex(),
+        Runtime,
+        "normal expects standard deviation to be non-complex"
+    );
     let wide = super::copy::to_dtype(&std.detach(), DType::F64)?;
     ensure!(
         wide.to_vec::<f64>().iter().all(|s| *s >= 0.0),
@@ -404,7 +425,9 @@ fn bernoulli_body(x: &Tensor, generator: Option<&Generator>) -> Result<Tensor> {
 }
 
 fn bernoulli_p_body(x: &Tensor, p: f64, generator: Option<&Generator>) -> Result<Tensor> {
-    drawn(Tensor::uninit(x.shape(), x.dtype())?, |out| bernoulli_into(out, p, generator))
+    drawn(Tensor::uninit(x.shape(), x.dtype())?, |out| {
+        bernoulli_into(out, p, generator)
+    })
 }
 
 fn poisson_body(x: &Tensor, generator: Option<&Generator>) -> Result<Tensor> {
@@ -414,7 +437,13 @@ fn poisson_body(x: &Tensor, generator: Option<&Generator>) -> Result<Tensor> {
     {
         let mut g = or_default(generator).lock();
         let it = TensorIter::new(&[(Dest::Into(&out), dtype)], &[&rates])?;
-        let supported = |done| if done { Ok(()) } else { Err(err!(NotImplemented, "{}", unsupported("poisson_cpu", dtype))) };
+        let supported = |done| {
+            if done {
+                Ok(())
+            } else {
+                Err(err!(NotImplemented, "{}", unsupported("poisson_cpu", dtype)))
+            }
+        };
         supported(matches!(dtype, DType::F16 | DType::BF16 | DType::F32 | DType::F64))?;
         it.for_rows(|p, s, n| {
             // SAFETY: rows of both tensors, which are locked.
@@ -471,7 +500,11 @@ fn multinomial_body(x: &Tensor, num_samples: i64, replacement: bool, generator: 
         Runtime,
         "cannot sample n_sample > prob_dist.size(-1) samples without replacement"
     );
-    ensure!(categories <= 1 << 24, Runtime, "number of categories cannot exceed 2^24");
+    ensure!(
+        categories <= 1 << 24,
+        Runtime,
+        "number of categories cannot exceed 2^24"
+    );
     let rows = if x.dim() == 2 { x.shape()[0] } else { 1 };
     let size: &[i64] = &[rows as i64, num_samples];
     let out = fresh(&size[2 - x.dim()..], Some(DType::I64), None)?;
@@ -501,7 +534,11 @@ fn draw_categories(
 ) -> Result<()> {
     let size = x.dtype().size() as isize;
     let stride = |d: usize| x.strides().get(d).map_or(0, |s| s * size);
-    let (row_stride, step) = if x.dim() == 2 { (stride(0), stride(1)) } else { (0, stride(0)) };
+    let (row_stride, step) = if x.dim() == 2 {
+        (stride(0), stride(1))
+    } else {
+        (0, stride(0))
+    };
     let mut g = or_default(generator).lock();
     let drawn = access::access([(out, Mode::Init), (x, Mode::Read)], |[to, p]| {
         // SAFETY: the weights' own geometry; `out` has `rows * samples` contiguous integers.
@@ -523,10 +560,16 @@ fn draw_categories(
     match drawn {
         Ok(()) => Ok(()),
         Err(BadRow::Negative) => {
-            bail!(Runtime, "invalid multinomial distribution (encountering probability entry < 0)")
+            bail!(
+                Runtime,
+                "invalid multinomial distribution (encountering probability entry < 0)"
+            )
         }
         Err(BadRow::NotFinite) => {
-            bail!(Runtime, "invalid multinomial distribution (encountering probability entry = infinity or NaN)")
+            bail!(
+                Runtime,
+                "invalid multinomial distribution (encountering probability entry = infinity or NaN)"
+            )
         }
         Err(BadRow::ZeroSum) => bail!(Runtime, "invalid multinomial distribution (sum of probabilities <= 0)"),
         Err(BadRow::DType) => bail!(NotImplemented, "{}", unsupported("multinomial", x.dtype())),
@@ -537,13 +580,7 @@ fn draw_categories(
 ///
 /// With `q` exponential the arrival time `q / p` is that of a process with rate `p`, and the first `samples` arrivals are
 /// a draw without replacement.
-fn race(
-    x: &Tensor,
-    rows: usize,
-    categories: usize,
-    samples: usize,
-    generator: Option<&Generator>,
-) -> Result<Vec<i64>> {
+fn race(x: &Tensor, rows: usize, categories: usize, samples: usize, generator: Option<&Generator>) -> Result<Vec<i64>> {
     let dtype = x.dtype();
     let x = x.detach();
     let weights = super::copy::to_dtype(&x, DType::F64)?.to_vec::<f64>();

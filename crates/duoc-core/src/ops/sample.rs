@@ -4,8 +4,8 @@
 //! elements and more has another kernel, with other numbers. The old elements get the gradient zero.
 
 use super::factory::zeros_like;
-use crate::autograd::record::{check_inplace, record_inplace};
 use crate::autograd::node::Ctx;
+use crate::autograd::record::{check_inplace, record_inplace};
 use crate::iter::{Dest, TensorIter, assert_no_internal_overlap};
 use crate::random::{Generator, or_default};
 use crate::storage::{Mode, access};
@@ -68,7 +68,12 @@ fn draw(x: &Tensor, name: &str, generator: Option<&Generator>, row: Row) -> Resu
     let mut g = or_default(generator).lock();
     let it = TensorIter::new(&[(Dest::Into(x), x.dtype())], &[])?;
     it.for_rows(|ptrs, strides, n| {
-        ensure!(row(&mut g, ptrs[0], strides[0], n), NotImplemented, "{}", unsupported(name, x.dtype()));
+        ensure!(
+            row(&mut g, ptrs[0], strides[0], n),
+            NotImplemented,
+            "{}",
+            unsupported(name, x.dtype())
+        );
         Ok(())
     })
 }
@@ -146,12 +151,25 @@ fn c_name(dtype: DType) -> &'static str {
 /// A number as C++ streams print it: six significant digits, the shorter of the plain and the exponent form.
 pub(crate) fn general(x: f64) -> String {
     if !x.is_finite() {
-        return if x.is_nan() { "nan" } else if x > 0.0 { "inf" } else { "-inf" }.into();
+        return if x.is_nan() {
+            "nan"
+        } else if x > 0.0 {
+            "inf"
+        } else {
+            "-inf"
+        }
+        .into();
     }
     let scientific = format!("{x:.5e}");
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
-    let trim = |s: &str| if s.contains('.') { s.trim_end_matches('0').trim_end_matches('.').to_owned() } else { s.to_owned() };
+    let trim = |s: &str| {
+        if s.contains('.') {
+            s.trim_end_matches('0').trim_end_matches('.').to_owned()
+        } else {
+            s.to_owned()
+        }
+    };
     if (-4..6).contains(&exponent) {
         trim(&format!("{x:.*}", (5 - exponent).max(0) as usize))
     } else {
@@ -170,10 +188,20 @@ fn uniform_body(x: &Tensor, from: f64, to: f64, generator: Option<&Generator>) -
 
 pub(super) fn uniform_into(x: &Tensor, from: f64, to: f64, generator: Option<&Generator>) -> Result<()> {
     let dtype = part_dtype(x.dtype());
-    ensure!(is_plain_float(dtype), NotImplemented, "{}", unsupported("check_uniform_bounds", dtype));
+    ensure!(
+        is_plain_float(dtype),
+        NotImplemented,
+        "{}",
+        unsupported("check_uniform_bounds", dtype)
+    );
     let max = largest(dtype);
     for (value, name) in [(from, "from"), (to, "to")] {
-        ensure!((-max..=max).contains(&value), Runtime, "{name} is out of bounds for {}", c_name(dtype));
+        ensure!(
+            (-max..=max).contains(&value),
+            Runtime,
+            "{name} is out of bounds for {}",
+            c_name(dtype)
+        );
     }
     ensure!(
         from <= to,
@@ -200,7 +228,12 @@ pub(super) fn uniform_into(x: &Tensor, from: f64, to: f64, generator: Option<&Ge
 }
 
 pub(super) fn check_std(std: f64) -> Result<()> {
-    ensure!(std >= 0.0, Runtime, "normal expects std >= 0.0, but found std {}", general(std));
+    ensure!(
+        std >= 0.0,
+        Runtime,
+        "normal expects std >= 0.0, but found std {}",
+        general(std)
+    );
     Ok(())
 }
 
@@ -217,9 +250,18 @@ pub(super) fn normal_into(x: &Tensor, mean: f64, std: f64, generator: Option<&Ge
         return Ok(());
     }
     let dtype = part_dtype(x.dtype());
-    ensure!(is_plain_float(dtype), NotImplemented, "{}", unsupported("normal_kernel_cpu", dtype));
+    ensure!(
+        is_plain_float(dtype),
+        NotImplemented,
+        "{}",
+        unsupported("normal_kernel_cpu", dtype)
+    );
     let parts = x.dtype().size() / dtype.size();
-    let std = if parts == 2 { std / std::f64::consts::SQRT_2 } else { std };
+    let std = if parts == 2 {
+        std / std::f64::consts::SQRT_2
+    } else {
+        std
+    };
     let n = x.numel() * parts;
     if n >= normal::GROUP && x.is_contiguous() {
         let mut g = or_default(generator).lock();
@@ -277,7 +319,11 @@ fn rounded(x: i64, dtype: DType) -> i64 {
         DType::F32 => x as f32 as f64,
         _ => x as f64,
     };
-    if (-9.223_372_036_854_775_8e18..9.223_372_036_854_775_8e18).contains(&y) { y as i64 } else { i64::MIN }
+    if (-9.223_372_036_854_775_8e18..9.223_372_036_854_775_8e18).contains(&y) {
+        y as i64
+    } else {
+        i64::MIN
+    }
 }
 
 /// The distance of the dtype's numbers near an integer.
@@ -289,13 +335,21 @@ fn spacing(x: i64, dtype: DType) -> i64 {
 /// `from`, raised to the next number of the dtype where rounding would go below it.
 fn raised(from: i64, dtype: DType) -> i64 {
     let next = rounded(from.wrapping_add(1), dtype);
-    if next < from { next.wrapping_add(spacing(from.wrapping_add(1), dtype)) } else { from }
+    if next < from {
+        next.wrapping_add(spacing(from.wrapping_add(1), dtype))
+    } else {
+        from
+    }
 }
 
 /// `to`, lowered to the previous number of the dtype where rounding would reach it.
 fn lowered(to: i64, dtype: DType) -> i64 {
     let last = rounded(to.wrapping_sub(1), dtype);
-    if last >= to { last.wrapping_sub(spacing(to.wrapping_sub(1), dtype)) } else { to }
+    if last >= to {
+        last.wrapping_sub(spacing(to.wrapping_sub(1), dtype))
+    } else {
+        to
+    }
 }
 
 /// Draws integers of `[from, to - 1]`, or from `from` on.
@@ -303,7 +357,12 @@ pub(super) fn random_into(x: &Tensor, from: i64, to: Option<i64>, generator: Opt
     let dtype = x.dtype();
     let float = dtype.is_float();
     let plain = |name| {
-        ensure!(!float || is_plain_float(dtype), NotImplemented, "{}", unsupported(name, dtype));
+        ensure!(
+            !float || is_plain_float(dtype),
+            NotImplemented,
+            "{}",
+            unsupported(name, dtype)
+        );
         Ok(())
     };
     let (mut low, last);
@@ -342,7 +401,10 @@ pub(super) fn random_into(x: &Tensor, from: i64, to: Option<i64>, generator: Opt
                 last = match dtype {
                     DType::U64 => -1,
                     d if d.is_complex() => {
-                        bail!(Runtime, "random_from_to_impl handles only integral, floating-point and boolean types")
+                        bail!(
+                            Runtime,
+                            "random_from_to_impl handles only integral, floating-point and boolean types"
+                        )
                     }
                     d => integer_range(d).1,
                 };
@@ -371,10 +433,15 @@ fn random_all_bits(x: &Tensor, generator: Option<&Generator>) -> Result<()> {
         Runtime,
         "random_full_64_bits_range_kernel_cpu handles only int64, double, float and bfloat16"
     );
-    draw(x, "random_full_64_bits_range_kernel_cpu", generator, &mut |g, p, stride, n| {
-        // SAFETY: a row of `x`, which is locked for writing.
-        unsafe { integer::random_64_bits(g, dtype, p, stride, n) }
-    })
+    draw(
+        x,
+        "random_full_64_bits_range_kernel_cpu",
+        generator,
+        &mut |g, p, stride, n| {
+            // SAFETY: a row of `x`, which is locked for writing.
+            unsafe { integer::random_64_bits(g, dtype, p, stride, n) }
+        },
+    )
 }
 
 /// The integers of an integer dtype or bool that an `int64` can name.
@@ -413,7 +480,12 @@ fn bernoulli_float_body(x: &Tensor, p: f64, generator: Option<&Generator>) -> Re
 }
 
 pub(super) fn bernoulli_into(x: &Tensor, p: f64, generator: Option<&Generator>) -> Result<()> {
-    ensure!((0.0..=1.0).contains(&p), Runtime, "bernoulli_ expects p to be in [0, 1], but got p={}", general(p));
+    ensure!(
+        (0.0..=1.0).contains(&p),
+        Runtime,
+        "bernoulli_ expects p to be in [0, 1], but got p={}",
+        general(p)
+    );
     if x.numel() == 0 {
         return Ok(());
     }
@@ -442,14 +514,27 @@ pub(super) fn bernoulli_tensor_into(x: &Tensor, p: &Tensor, generator: Option<&G
     assert_no_internal_overlap(x)?;
     let dtype = x.dtype();
     ensure!(
-        is_plain_float(dtype) || matches!(dtype, DType::Bool | DType::U8 | DType::I8 | DType::I16 | DType::I32 | DType::I64),
+        is_plain_float(dtype)
+            || matches!(
+                dtype,
+                DType::Bool | DType::U8 | DType::I8 | DType::I16 | DType::I32 | DType::I64
+            ),
         NotImplemented,
         "{}",
         unsupported("bernoulli_tensor_cpu_self_", dtype)
     );
     let size: Vec<i64> = x.shape().iter().map(|n| *n as i64).collect();
-    let p = if p.shape() == x.shape() { p.detach() } else { super::shape::expand(&p.detach(), &size, false)? };
-    ensure!(is_plain_float(p.dtype()), NotImplemented, "{}", unsupported("bernoulli_tensor_cpu_p_", p.dtype()));
+    let p = if p.shape() == x.shape() {
+        p.detach()
+    } else {
+        super::shape::expand(&p.detach(), &size, false)?
+    };
+    ensure!(
+        is_plain_float(p.dtype()),
+        NotImplemented,
+        "{}",
+        unsupported("bernoulli_tensor_cpu_p_", p.dtype())
+    );
     let mut g = or_default(generator).lock();
     let it = TensorIter::new(&[(Dest::Into(x), dtype)], &[&p])?;
     it.for_rows(|ptrs, strides, n| {
@@ -483,7 +568,12 @@ fn exponential_body(x: &Tensor, lambd: f64, generator: Option<&Generator>) -> Re
 }
 
 pub(super) fn exponential_into(x: &Tensor, lambda: f64, generator: Option<&Generator>) -> Result<()> {
-    ensure!(lambda > 0.0, Runtime, "exponential_ expects lambda > 0.0, but found lambda={}", general(lambda));
+    ensure!(
+        lambda > 0.0,
+        Runtime,
+        "exponential_ expects lambda > 0.0, but found lambda={}",
+        general(lambda)
+    );
     ensure!(
         x.numel() == 0 || x.dtype().is_float(),
         Runtime,
@@ -495,14 +585,24 @@ pub(super) fn exponential_into(x: &Tensor, lambda: f64, generator: Option<&Gener
 
 fn geometric_body(x: &Tensor, p: f64, generator: Option<&Generator>) -> Result<Tensor> {
     check_inplace(x)?;
-    ensure!(0.0 < p && p < 1.0, Runtime, "geometric_ expects p to be in (0, 1), but got p={}", general(p));
+    ensure!(
+        0.0 < p && p < 1.0,
+        Runtime,
+        "geometric_ expects p to be in (0, 1), but got p={}",
+        general(p)
+    );
     transform_into(x, "geometric_cpu", Transform::Geometric { p }, generator)?;
     overwritten(x, "GeometricBackward0")
 }
 
 fn cauchy_body(x: &Tensor, median: f64, sigma: f64, generator: Option<&Generator>) -> Result<Tensor> {
     check_inplace(x)?;
-    ensure!(sigma > 0.0, Runtime, "cauchy_ expects sigma > 0.0, but found sigma={}", general(sigma));
+    ensure!(
+        sigma > 0.0,
+        Runtime,
+        "cauchy_ expects sigma > 0.0, but found sigma={}",
+        general(sigma)
+    );
     ensure!(
         x.dtype().is_float(),
         Runtime,
@@ -515,7 +615,12 @@ fn cauchy_body(x: &Tensor, median: f64, sigma: f64, generator: Option<&Generator
 
 fn log_normal_body(x: &Tensor, mean: f64, std: f64, generator: Option<&Generator>) -> Result<Tensor> {
     check_inplace(x)?;
-    ensure!(std > 0.0, Runtime, "log_normal_ expects std > 0.0, but found std={}", general(std));
+    ensure!(
+        std > 0.0,
+        Runtime,
+        "log_normal_ expects std > 0.0, but found std={}",
+        general(std)
+    );
     transform_into(x, "log_normal_cpu", Transform::LogNormal { mean, std }, generator)?;
     overwritten(x, "LogNormalBackward0")
 }

@@ -76,7 +76,9 @@ impl Generator {
         );
         let restored = access::access([(state, Mode::Read)], |[p]| {
             // SAFETY: a contiguous tensor of that many bytes.
-            Ok(CpuGenerator::from_state_bytes(unsafe { std::slice::from_raw_parts(p, n) }))
+            Ok(CpuGenerator::from_state_bytes(unsafe {
+                std::slice::from_raw_parts(p, n)
+            }))
         })?;
         match restored {
             Some(s) => *self.lock() = s,
@@ -115,7 +117,12 @@ impl Default for Generator {
 
 impl fmt::Debug for Generator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Generator(device={}, initial_seed={})", self.device(), self.initial_seed())
+        write!(
+            f,
+            "Generator(device={}, initial_seed={})",
+            self.device(),
+            self.initial_seed()
+        )
     }
 }
 

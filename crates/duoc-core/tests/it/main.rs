@@ -2,4 +2,6 @@
 
 mod autograd;
 mod fuzz;
+mod json;
+mod random;
 mod storage;
