@@ -36,10 +36,11 @@ fn expanded_size(x: &Tensor, size: &[i64]) -> Result<crate::layout::Dims> {
             x.dim()
         );
     };
-    let mut out = crate::layout::Dims::new();
-    for (d, n) in size.iter().enumerate() {
+    let mut out: crate::layout::Dims = smallvec::smallvec![0; size.len()];
+    // From the last dimension on, as PyTorch: the first misfit met is the one that the error names.
+    for (d, n) in size.iter().enumerate().rev() {
         let have = d.checked_sub(lead).map(|k| x.shape()[k]);
-        out.push(match (*n, have) {
+        out[d] = match (*n, have) {
             (-1, Some(m)) => m,
             (-1, None) => bail!(
                 Runtime,
@@ -52,7 +53,7 @@ fn expanded_size(x: &Tensor, size: &[i64]) -> Result<crate::layout::Dims> {
                 x.shape()
             ),
             (n, _) => n as usize,
-        });
+        };
     }
     Ok(out)
 }
