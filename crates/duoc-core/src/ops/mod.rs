@@ -4,8 +4,10 @@
 //! Python face, the stubs, the parity table and the suites read the row. Only a family's file is named here.
 
 pub mod arith;
+pub mod contract;
 pub mod copy;
 pub mod factory;
+pub mod matmul;
 pub mod pointwise;
 pub mod random;
 pub mod reduce;
@@ -18,8 +20,10 @@ use crate::op::Op;
 /// The rows of all families.
 pub static FAMILIES: &[&[&Op]] = &[
     arith::OPS,
+    contract::OPS,
     copy::OPS,
     factory::OPS,
+    matmul::OPS,
     random::OPS,
     reduce::OPS,
     sample::OPS,

@@ -3,5 +3,6 @@
 mod autograd;
 mod fuzz;
 mod json;
+mod matmul;
 mod random;
 mod storage;
