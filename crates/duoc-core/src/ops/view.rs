@@ -459,6 +459,13 @@ fn unbind_body(x: &Tensor, dim: i64) -> Result<Vec<Tensor>> {
     );
     let d = x.wrap_dim(dim)?;
     let n = x.shape()[d];
+    // An empty tensor may have any number of slices; the list of them is memory too.
+    ensure!(
+        n <= 1 << 24,
+        OutOfMemory,
+        "unbind: dimension {d} of a tensor of shape {:?} has {n} slices, more than a list can sensibly hold; use select",
+        x.shape()
+    );
     let shape = x.layout().select(d, 0);
     let outs: Vec<Tensor> = (0..n)
         .map(|i| x.view_with(x.layout().select(d, i), x.dtype(), Creation::Multi))
