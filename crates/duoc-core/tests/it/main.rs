@@ -1,8 +1,16 @@
 //! The integration tests of duoc-core, one binary.
+//!
+//! What every op inherits from its golden cases: [`forward`], [`gradients`], [`forms`], [`promotion`], [`threads`].
 
 mod autograd;
+mod forms;
+mod forward;
 mod fuzz;
+mod golden;
+mod gradients;
 mod json;
 mod matmul;
+mod promotion;
 mod random;
 mod storage;
+mod threads;
