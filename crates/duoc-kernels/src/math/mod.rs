@@ -10,3 +10,6 @@
 pub mod double;
 pub mod half;
 pub mod single;
+
+#[cfg(test)]
+mod tests;

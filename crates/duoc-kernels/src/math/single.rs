@@ -1,157 +1,393 @@
-//! f32 functions.
+//! float32 functions, within one unit in the last place (2.1 for `sigmoid`).
+//!
+//! The hot ones (`exp`, `exp2`, `log`, `erf`, `sigmoid`) are computed in float32; the others in float64 by the
+//! functions of [`double`] or by shorter fits here, which leaves nothing but the last rounding.
+//!
+//! Polynomial coefficients are minimax fits (Remez) of the function named beside them on the stated interval.
 
-/// `exp(x)`.
+use super::double;
+use std::f32::consts::LOG2_E;
+
+/// Adding it leaves the nearest whole number in the low bits of the sum: `1.5 * 2^23`.
+const MAGIC: f32 = 12_582_912.0;
+/// `ln 2`, the upper bits.
+const LN2_HI: f32 = 0.693_145_751_953_125;
+/// `ln 2` less [`LN2_HI`].
+const LN2_LO: f32 = 1.428_606_765_330_187e-6;
+
+/// `(e^r - 1 - r) / r^2` for `|r| <= ln(2) / 2`, error 2^-28.
+const EXP: [f32; 5] = [
+    0.5,
+    0.166665181517601,
+    0.04166619852185249,
+    0.008368930779397488,
+    0.0013950848951935768,
+];
+
+/// `(2^r - 1) / r` for `|r| <= 1/2`, error 2^-34.
+const EXP2: [f32; 7] = [
+    0.6931471824645996,
+    0.24022650718688965,
+    0.05550410971045494,
+    0.009618036448955536,
+    0.0013333429815247655,
+    0.0001546722196508199,
+    1.531504312879406e-05,
+];
+
+/// `(ln((1 + s) / (1 - s)) - 2 s) / s^3` in `s^2` for `|s| <= 3 - 2 sqrt 2`, error 2^-36.
+const LOG: [f32; 4] = [
+    0.6666666269302368,
+    0.4000033736228943,
+    0.28537240624427795,
+    0.23583543300628662,
+];
+
+/// `erf(x) / x - 1` in `x^2` for `|x| <= 0.93`, error 2^-31.
+const ERF_NEAR: [f32; 7] = [
+    0.12837916612625122,
+    -0.37612634897232056,
+    0.11283694207668304,
+    -0.02685927040874958,
+    0.005200634710490704,
+    -0.000813744030892849,
+    8.345225069206208e-05,
+];
+
+/// `ln erfc x` for `0.92 <= x <= 4`, error 2^-34 of the function.
+const ERF_FAR: [f32; 9] = [
+    0.00016311775834765285,
+    -1.1294488906860352,
+    -0.6335091590881348,
+    -0.10805661976337433,
+    0.024930773302912712,
+    -0.004071166273206472,
+    0.00040208245627582073,
+    -1.5224426533677615e-05,
+    -4.556014516765572e-07,
+];
+
+/// `atan(z) / z` in `z^2` for `|z| <= tan(pi / 8)`, error 2^-40.
+const ATAN: [f64; 8] = [
+    0.9999999999992912,
+    -0.3333333327950221,
+    0.199999932878894,
+    -0.142853945468648,
+    0.11103586845703402,
+    -0.08993637714988476,
+    0.06978689751168694,
+    -0.037728187647837225,
+];
+
+/// Horner's rule, coefficients from the constant up.
+#[inline(always)]
+fn polynomial<const N: usize>(x: f32, c: &[f32; N]) -> f32 {
+    let mut y = c[N - 1];
+    let mut k = N - 1;
+    while k > 0 {
+        k -= 1;
+        y = y.mul_add(x, c[k]);
+    }
+    y
+}
+
+/// `2^k` for `-126 <= k <= 127`.
+#[inline(always)]
+fn power_of_two(k: i32) -> f32 {
+    f32::from_bits((k.wrapping_add(127) as u32) << 23)
+}
+
+/// The whole number nearest to `x` in both forms, for `|x| < 2^21`.
+#[inline(always)]
+fn nearest(x: f32) -> (f32, i32) {
+    let t = x + MAGIC;
+    (t - MAGIC, t.to_bits().wrapping_sub(MAGIC.to_bits()) as i32)
+}
+
+/// `x` inside `[low, high]`, NaN kept.
+#[inline(always)]
+fn limit(x: f32, low: f32, high: f32) -> f32 {
+    let x = if x > high { high } else { x };
+    if x < low { low } else { x }
+}
+
+/// `p * 2^k`, in two steps, so that neither factor leaves the range before the product does.
+#[inline(always)]
+fn scale(p: f32, k: i32) -> f32 {
+    let half = k >> 1;
+    p * power_of_two(half) * power_of_two(k.wrapping_sub(half))
+}
+
+/// `e^x`.
 #[inline(always)]
 pub fn exp(x: f32) -> f32 {
-    x.exp()
+    let x = limit(x, -104.0, 89.0);
+    let (n, k) = nearest(x * LOG2_E);
+    let r = n.mul_add(-LN2_LO, n.mul_add(-LN2_HI, x));
+    scale((r * r).mul_add(polynomial(r, &EXP), r) + 1.0, k)
 }
 
-/// `exp2(x)`.
+/// `2^x`.
 #[inline(always)]
 pub fn exp2(x: f32) -> f32 {
-    x.exp2()
+    let x = limit(x, -151.0, 129.0);
+    let (n, k) = nearest(x);
+    let r = x - n;
+    scale(r.mul_add(polynomial(r, &EXP2), 1.0), k)
 }
 
-/// `expm1(x)`.
-#[inline(always)]
-pub fn expm1(x: f32) -> f32 {
-    x.exp_m1()
-}
-
-/// `log(x)`.
+/// `ln x`.
 #[inline(always)]
 pub fn log(x: f32) -> f32 {
-    x.ln()
+    const SQRT_HALF: u32 = 0x3f35_04f3;
+    let tiny = x < f32::MIN_POSITIVE;
+    let bits = (if tiny { x * 16_777_216.0 } else { x }).to_bits();
+    let biased = bits.wrapping_add(0x3f80_0000 - SQRT_HALF) >> 23;
+    let f = f32::from_bits(bits.wrapping_sub(biased.wrapping_sub(127) << 23)) - 1.0;
+    let n = (biased as i32 - if tiny { 127 + 24 } else { 127 }) as f32;
+    let s = f / (2.0 + f);
+    let z = s * s;
+    let r = z * polynomial(z, &LOG);
+    let h = 0.5 * f * f;
+    let y = n.mul_add(LN2_HI, f - (h - s.mul_add(h + r, n * LN2_LO)));
+    let y = if x == f32::INFINITY { x } else { y };
+    let y = if x == 0.0 { f32::NEG_INFINITY } else { y };
+    if x >= 0.0 { y } else { f32::NAN }
 }
 
-/// `log2(x)`.
+/// `log2 x`.
 #[inline(always)]
 pub fn log2(x: f32) -> f32 {
-    x.log2()
+    (double::log(x as f64) * std::f64::consts::LOG2_E) as f32
 }
 
-/// `log10(x)`.
+/// `log10 x`.
 #[inline(always)]
 pub fn log10(x: f32) -> f32 {
-    x.log10()
+    (double::log(x as f64) * std::f64::consts::LOG10_E) as f32
 }
 
-/// `log1p(x)`.
+/// `ln(1 + x)`.
 #[inline(always)]
 pub fn log1p(x: f32) -> f32 {
-    x.ln_1p()
+    double::log1p(x as f64) as f32
 }
 
-/// `sin(x)`.
+/// `e^x - 1`.
 #[inline(always)]
-pub fn sin(x: f32) -> f32 {
-    x.sin()
+pub fn expm1(x: f32) -> f32 {
+    double::expm1(x as f64) as f32
 }
 
-/// `cos(x)`.
-#[inline(always)]
-pub fn cos(x: f32) -> f32 {
-    x.cos()
-}
-
-/// `tan(x)`.
-#[inline(always)]
-pub fn tan(x: f32) -> f32 {
-    x.tan()
-}
-
-/// `asin(x)`.
-#[inline(always)]
-pub fn asin(x: f32) -> f32 {
-    x.asin()
-}
-
-/// `acos(x)`.
-#[inline(always)]
-pub fn acos(x: f32) -> f32 {
-    x.acos()
-}
-
-/// `atan(x)`.
-#[inline(always)]
-pub fn atan(x: f32) -> f32 {
-    x.atan()
-}
-
-/// `sinh(x)`.
-#[inline(always)]
-pub fn sinh(x: f32) -> f32 {
-    x.sinh()
-}
-
-/// `cosh(x)`.
-#[inline(always)]
-pub fn cosh(x: f32) -> f32 {
-    x.cosh()
-}
-
-/// `tanh(x)`.
-#[inline(always)]
-pub fn tanh(x: f32) -> f32 {
-    x.tanh()
-}
-
-/// `asinh(x)`.
-#[inline(always)]
-pub fn asinh(x: f32) -> f32 {
-    x.asinh()
-}
-
-/// `acosh(x)`.
-#[inline(always)]
-pub fn acosh(x: f32) -> f32 {
-    x.acosh()
-}
-
-/// `atanh(x)`.
-#[inline(always)]
-pub fn atanh(x: f32) -> f32 {
-    x.atanh()
-}
-
-/// `1 / (1 + e^-x)`.
+/// `1 / (1 + e^-x)`, by `e^-|x|`, so that small results keep their digits.
 #[inline(always)]
 pub fn sigmoid(x: f32) -> f32 {
-    1.0 / (1.0 + exp(-x))
+    let e = exp(-x.abs());
+    (if x < 0.0 { e } else { 1.0 }) / (1.0 + e)
 }
+
+/// Whether the functions of angles leave `x` to the standard library.
+#[inline(always)]
+pub fn is_large_angle(x: f32) -> bool {
+    double::is_large_angle(x as f64)
+}
+
+/// `sin x` for `|x| < 2^30`.
+#[inline(always)]
+pub fn sin(x: f32) -> f32 {
+    double::sin(x as f64) as f32
+}
+
+/// `cos x` for `|x| < 2^30`.
+#[inline(always)]
+pub fn cos(x: f32) -> f32 {
+    double::cos(x as f64) as f32
+}
+
+/// `tan x` for `|x| < 2^30`.
+#[inline(always)]
+pub fn tan(x: f32) -> f32 {
+    let (s, c) = double::sin_cos(x as f64);
+    (s / c) as f32
+}
+
+/// The angle of the point `(x, y)` in the first quadrant, 0 for the origin.
+#[inline(always)]
+fn angle(y: f64, x: f64) -> f64 {
+    // By pi/8 wedges: the tangent is turned back by 0, pi/4 or pi/2, which leaves at most tan(pi/8).
+    let steep = y > 2.414_213_562_373_095 * x;
+    let middle = y > 0.414_213_562_373_095_03 * x;
+    let up = if steep {
+        -x
+    } else if middle {
+        y - x
+    } else {
+        y
+    };
+    let along = if steep {
+        y
+    } else if middle {
+        y + x
+    } else {
+        x
+    };
+    let base = if steep {
+        std::f64::consts::FRAC_PI_2
+    } else if middle {
+        std::f64::consts::FRAC_PI_4
+    } else {
+        0.0
+    };
+    let z = if along == 0.0 { 0.0 } else { up / along };
+    let u = z * z;
+    let mut p = ATAN[7];
+    let mut k = 7;
+    while k > 0 {
+        k -= 1;
+        p = p.mul_add(u, ATAN[k]);
+    }
+    z.mul_add(p, base)
+}
+
+/// `atan x`.
+#[inline(always)]
+pub fn atan(x: f32) -> f32 {
+    (angle((x as f64).abs(), 1.0) as f32).copysign(x)
+}
+
+/// `asin x`.
+#[inline(always)]
+pub fn asin(x: f32) -> f32 {
+    let a = (x as f64).abs();
+    (angle(a, (1.0 - a * a).sqrt()) as f32).copysign(x)
+}
+
+/// `acos x`.
+#[inline(always)]
+pub fn acos(x: f32) -> f32 {
+    let a = x as f64;
+    (2.0 * angle((1.0 - a).sqrt(), (1.0 + a).sqrt())) as f32
+}
+
 /// The angle of the point `(x, y)`.
 #[inline(always)]
 pub fn atan2(y: f32, x: f32) -> f32 {
-    y.atan2(x)
+    let (b, a) = ((y as f64).abs(), (x as f64).abs());
+    let both = a == f64::INFINITY && b == f64::INFINITY;
+    let (b, a) = if both { (1.0, 1.0) } else { (b, a) };
+    let first = angle(b, a);
+    let turned = if x.is_sign_negative() {
+        std::f64::consts::PI - first
+    } else {
+        first
+    };
+    let result = (turned as f32).copysign(y);
+    if x.is_nan() || y.is_nan() { f32::NAN } else { result }
 }
 
-/// `sqrt(x^2 + y^2)` without overflow on the way.
+/// `sinh x`.
 #[inline(always)]
-pub fn hypot(x: f32, y: f32) -> f32 {
-    x.hypot(y)
+pub fn sinh(x: f32) -> f32 {
+    let a = (x as f64).abs();
+    let t = double::expm1(if a > 100.0 { 100.0 } else { a });
+    ((0.5 * (t + t / (t + 1.0))) as f32).copysign(x)
 }
 
-/// `x^e`.
+/// `cosh x`.
 #[inline(always)]
-pub fn pow(x: f32, e: f32) -> f32 {
-    x.powf(e)
+pub fn cosh(x: f32) -> f32 {
+    let e = double::exp((x as f64).abs());
+    (0.5 * (e + 1.0 / e)) as f32
 }
 
-unsafe extern "C" {
-    #[link_name = "erff"]
-    safe fn c_erf(x: f32) -> f32;
-    #[link_name = "erfcf"]
-    safe fn c_erfc(x: f32) -> f32;
+/// `tanh x`.
+#[inline(always)]
+pub fn tanh(x: f32) -> f32 {
+    let a = (x as f64).abs();
+    let t = double::expm1(if a > 20.0 { 40.0 } else { 2.0 * a });
+    ((t / (t + 2.0)) as f32).copysign(x)
+}
+
+/// `asinh x`.
+#[inline(always)]
+pub fn asinh(x: f32) -> f32 {
+    let a = (x as f64).abs();
+    let z = a + a * a / (1.0 + (a * a + 1.0).sqrt());
+    let y = double::log1p(z);
+    (if x.is_infinite() { f32::INFINITY } else { y as f32 }).copysign(x)
+}
+
+/// `acosh x`.
+#[inline(always)]
+pub fn acosh(x: f32) -> f32 {
+    let t = x as f64 - 1.0;
+    double::log1p(t + (t * (t + 2.0)).sqrt()) as f32
+}
+
+/// `atanh x`.
+#[inline(always)]
+pub fn atanh(x: f32) -> f32 {
+    let a = (x as f64).abs();
+    ((0.5 * double::log1p(2.0 * a / (1.0 - a))) as f32).copysign(x)
 }
 
 /// The error function.
 #[inline(always)]
 pub fn erf(x: f32) -> f32 {
-    c_erf(x)
+    let a = x.abs();
+    let near = a.mul_add(polynomial(a * a, &ERF_NEAR), a);
+    let far = 1.0 - exp(polynomial(limit(a, 0.9, 4.0), &ERF_FAR));
+    (if a > 0.925 { far } else { near }).copysign(x)
 }
 
 /// `1 - erf x`.
 #[inline(always)]
 pub fn erfc(x: f32) -> f32 {
-    c_erfc(x)
+    double::erfc(x as f64) as f32
+}
+
+/// `sqrt(x^2 + y^2)` without overflow on the way.
+#[inline(always)]
+pub fn hypot(x: f32, y: f32) -> f32 {
+    let (a, b) = (x as f64, y as f64);
+    let r = (a * a + b * b).sqrt() as f32;
+    if x.is_infinite() || y.is_infinite() {
+        f32::INFINITY
+    } else {
+        r
+    }
+}
+
+/// `x^e`.
+#[inline(always)]
+pub fn pow(x: f32, e: f32) -> f32 {
+    let a = x.abs();
+    let y = double::exp(e as f64 * double::log(a as f64)) as f32;
+    let y = if e == 0.0 || a == 1.0 { 1.0 } else { y };
+    let whole = e == e.trunc();
+    let half = e * 0.5;
+    let odd = whole && half != half.trunc();
+    let negative = x.is_sign_negative();
+    let y = if negative && odd { -y } else { y };
+    let undefined = x < 0.0 && a != f32::INFINITY && !whole && !e.is_nan();
+    let unknown = (x.is_nan() && e != 0.0) || (e.is_nan() && x != 1.0);
+    if undefined || unknown { f32::NAN } else { y }
+}
+
+/// C's `fmod` where the quotient stays below 2^52.
+#[inline(always)]
+pub fn fmod(x: f32, y: f32) -> f32 {
+    let (a, b) = ((x as f64).abs(), (y as f64).abs());
+    let q = (a / b).trunc();
+    // Exact; a quotient that was rounded up to the next whole number shows as a negative rest.
+    let r = (-q).mul_add(b, a);
+    let r = if r < 0.0 { r + b } else { r };
+    let r = if b == f64::INFINITY && a < b { a } else { r };
+    (r as f32).copysign(x)
+}
+
+/// Whether [`fmod`] leaves the pair to the standard library.
+#[inline(always)]
+pub fn is_rare_fmod(x: f32, y: f32) -> bool {
+    (x as f64 / y as f64).abs() >= 4_503_599_627_370_496.0
 }

@@ -9,11 +9,13 @@ use crate::{DType, Loop2d};
 
 /// One row per function: name, class of dtypes, formula, cost in simple additions.
 ///
-/// Classes: `float` the four floating types, `number` all integers and floats, `either` the same with a formula for
-/// each, `int` all integers, `bits` the integers and bool. A `number` row may be followed by what bool does.
+/// Classes: `float` the four floating types; `int` the integers but for the wider unsigned ones, by branches; `number`
+/// both of these, `either` too with a formula for each; `bits` every integer and bool, for which signed and unsigned
+/// integers of one width share a kernel; `ring` the floats and every integer in that way. A `number` row may be followed by what bool does. The `rare` formula stands in for the `real`
+/// one where the quotient is too large for the branch-free `fmod`.
 macro_rules! binary_rows {
     ($($(#[$doc:meta])* $name:ident $class:ident |$x:ident, $y:ident, $p:ident| $body:expr, $cost:literal
-        $(, bool $bool:ident)? $(, real $real:expr)?;)+) => {
+        $(, bool $bool:ident)? $(, real $real:expr $(, rare $slow:expr)?)?;)+) => {
         /// A function of two values.
         #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
         pub enum Binary {
@@ -32,7 +34,7 @@ macro_rules! binary_rows {
         }
 
         $(binary_rows!(@impl $class $name |$x, $y, $p| $body);)+
-        $($(binary_rows!(@real $name |$x, $y, $p| $real);)?)+
+        $($(binary_rows!(@real $name |$x, $y, $p| $real $(, rare $slow)?);)?)+
 
         /// The inner loop of `op` for `dtype`; operands `[out, a, b]`.
         pub fn binary(op: Binary, dtype: DType) -> Option<Loop2d> {
@@ -55,14 +57,36 @@ macro_rules! binary_rows {
     };
     (@impl float $name:ident $($rest:tt)+) => { binary_rows!(@map Real $name $($rest)+); };
     (@impl number $name:ident $($rest:tt)+) => { binary_rows!(@map Num $name $($rest)+); };
-    (@impl int $name:ident $($rest:tt)+) => { binary_rows!(@map Int $name $($rest)+); };
+    (@impl int $name:ident $($rest:tt)+) => { binary_rows!(@branches $name $($rest)+); };
+    (@impl ring $name:ident $($rest:tt)+) => { binary_rows!(@map Num $name $($rest)+); };
     (@impl bits $name:ident $($rest:tt)+) => { binary_rows!(@map Int $name $($rest)+); };
-    (@impl either $name:ident $($rest:tt)+) => { binary_rows!(@map Int $name $($rest)+); };
+    (@impl either $name:ident $($rest:tt)+) => { binary_rows!(@branches $name $($rest)+); };
     (@declare $name:ident $real:expr) => {
         pub struct $name<T>(PhantomData<T>);
     };
-    (@real $name:ident |$x:ident, $y:ident, $p:ident| $body:expr) => {
+    (@real $name:ident |$x:ident, $y:ident, $p:ident| $body:expr $(, rare $slow:expr)?) => {
         impl<T: Real> Map2 for real_row::$name<T> {
+            type In = T;
+            type Out = T;
+            #[inline(always)]
+            fn map($x: T, $y: T, _: &Params) -> T {
+                $body
+            }
+            $(
+                const HAS_RARE: bool = true;
+                #[inline(always)]
+                fn rare(x: T, y: T) -> bool {
+                    x.is_rare_fmod(y)
+                }
+                fn slow($x: T, $y: T, _: &Params) -> T {
+                    $slow
+                }
+            )?
+        }
+    };
+    (@branches $name:ident |$x:ident, $y:ident, $p:ident| $body:expr) => {
+        impl<T: Int> Map2 for row::$name<T> {
+            const LEVELS: u8 = 1;
             type In = T;
             type Out = T;
             #[inline(always)]
@@ -73,6 +97,7 @@ macro_rules! binary_rows {
     };
     (@map $bound:ident $name:ident |$x:ident, $y:ident, $p:ident| $body:expr) => {
         impl<T: $bound> Map2 for row::$name<T> {
+            const LEVELS: u8 = T::LEVELS;
             type In = T;
             type Out = T;
             #[inline(always)]
@@ -104,14 +129,24 @@ macro_rules! binary_rows {
             _ => binary_rows!(@pick int $name, $dt),
         }
     };
+    (@pick ring $name:ident, $dt:expr) => {
+        match $dt {
+            DType::F16 | DType::BF16 | DType::F32 | DType::F64 => binary_rows!(@pick float $name, $dt),
+            DType::Bool => None,
+            _ => binary_rows!(@pick bits $name, $dt),
+        }
+    };
     (@pick bits $name:ident, $dt:expr) => {
         match $dt {
-            DType::Bool => Some(loop2::<row::$name<u8>>),
-            _ => binary_rows!(@pick int $name, $dt),
+            DType::Bool | DType::U8 | DType::I8 => Some(loop2::<row::$name<u8>>),
+            DType::I16 | DType::U16 => Some(loop2::<row::$name<u16>>),
+            DType::I32 | DType::U32 => Some(loop2::<row::$name<u32>>),
+            DType::I64 | DType::U64 => Some(loop2::<row::$name<u64>>),
+            _ => None,
         }
     };
     (@pick int $name:ident, $dt:expr) => {
-        crate::match_dtype!($dt, [U8 I8 I16 I32 I64 U16 U32 U64] => |T| Some(loop2::<row::$name<T>>), else None)
+        crate::match_dtype!($dt, [U8 I8 I16 I32 I64] => |T| Some(loop2::<row::$name<T>>), else None)
     };
 }
 
@@ -128,10 +163,9 @@ fn log_add<T: Real>(x: T, y: T, tail: impl Fn(T) -> T) -> T {
     if x == y && x.magnitude() == T::INFINITY { x } else { sum }
 }
 
-/// Quotient rounded down, Python's way: exact where the remainder is.
+/// Quotient rounded down, Python's way, given the remainder of C's `fmod`.
 #[inline(always)]
-fn floor_divide<T: Real>(x: T, y: T) -> T {
-    let rest = x.fmod(y);
+fn floor_divide<T: Real>(x: T, y: T, rest: T) -> T {
     let mut q = (x - rest) / y;
     if rest != T::ZERO && (y < T::ZERO) != (rest < T::ZERO) {
         q = q - T::ONE;
@@ -144,10 +178,9 @@ fn floor_divide<T: Real>(x: T, y: T) -> T {
     if y == T::ZERO { x / y } else { result }
 }
 
-/// Remainder with the sign of the divisor, Python's way.
+/// Remainder with the sign of the divisor, Python's way, given C's.
 #[inline(always)]
-fn floor_remainder<T: Real>(x: T, y: T) -> T {
-    let rest = x.fmod(y);
+fn floor_remainder<T: Real>(y: T, rest: T) -> T {
     if rest != T::ZERO && (y < T::ZERO) != (rest < T::ZERO) {
         rest + y
     } else {
@@ -157,21 +190,21 @@ fn floor_remainder<T: Real>(x: T, y: T) -> T {
 
 binary_rows! {
     /// `a + scalar * b` (`alpha`, scalar 0). On bool: or.
-    Add number |x, y, p| x.plus_scaled(y, T::scalar(p, 0)), 1, bool BitOr;
+    Add ring |x, y, p| x.plus_scaled(y, T::scalar(p, 0)), 1, bool BitOr;
     /// `a - scalar * b` (`alpha`, scalar 0).
-    Sub number |x, y, p| x.minus_scaled(y, T::scalar(p, 0)), 1;
+    Sub ring |x, y, p| x.minus_scaled(y, T::scalar(p, 0)), 1;
     /// `a * b`. On bool: and.
-    Mul number |x, y, p| x.times(y), 1, bool BitAnd;
+    Mul ring |x, y, p| x.times(y), 1, bool BitAnd;
     /// `a / b`.
     Div float |x, y, p| x / y, 2;
     /// `a / b` rounded down. Integers: 0 for `b = 0`.
-    DivFloor either |x, y, p| x.div_floor(y), 12, real floor_divide(x, y);
+    DivFloor either |x, y, p| x.div_floor(y), 12, real floor_divide(x, y, x.fmod(y)), rare floor_divide(x, y, x.slow_fmod(y));
     /// `a / b` rounded towards 0. Integers: 0 for `b = 0`.
     DivTrunc either |x, y, p| x.div_trunc(y), 4, real (x / y).trunc();
     /// Python's `a % b`: the sign of `b`. Integers: 0 for `b = 0`.
-    Remainder either |x, y, p| x.rem_floor(y), 10, real floor_remainder(x, y);
+    Remainder either |x, y, p| x.rem_floor(y), 10, real floor_remainder(y, x.fmod(y)), rare floor_remainder(y, x.slow_fmod(y));
     /// C's `fmod`: the sign of `a`. Integers: 0 for `b = 0`.
-    Fmod either |x, y, p| x.rem_trunc(y), 10, real x.fmod(y);
+    Fmod either |x, y, p| x.rem_trunc(y), 10, real x.fmod(y), rare x.slow_fmod(y);
     /// `a ^ b`. Integers wrap; a negative exponent gives the whole part of the exact power.
     Pow either |x, y, p| x.power(y), 20, real x.pow(y);
     /// The angle of the point `(b, a)`.

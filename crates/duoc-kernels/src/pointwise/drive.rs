@@ -8,6 +8,7 @@ use std::mem::MaybeUninit;
 
 use super::Params;
 use crate::math::half;
+use crate::simd::{Level, level};
 use crate::simd_fn;
 
 /// A kernel on `n` contiguous elements: `ptrs[0]` is the output, the rest are the inputs; no input overlaps the output.
@@ -306,6 +307,8 @@ unsafe fn scatter<T: Copy>(to: *mut u8, from: *const u8, s0: isize, s1: isize, i
 
 /// A function of one value. `rare` inputs, which the branch-free `map` cannot do, are done again by `slow`.
 pub(super) trait Map1 {
+    /// Builds of the kernel: 3 for every level, 2 up to AVX2, 1 for the baseline.
+    const LEVELS: u8 = 3;
     type In: Copy;
     type Out: Copy;
     const HAS_RARE: bool = false;
@@ -322,13 +325,26 @@ pub(super) trait Map1 {
 
 /// A function of two values.
 pub(super) trait Map2 {
+    /// Builds of the kernel: 3 for every level, 2 up to AVX2, 1 for the baseline.
+    const LEVELS: u8 = 3;
     type In: Copy;
     type Out: Copy;
+    const HAS_RARE: bool = false;
     fn map(x: Self::In, y: Self::In, p: &Params) -> Self::Out;
+    #[inline(always)]
+    fn rare(_x: Self::In, _y: Self::In) -> bool {
+        false
+    }
+    #[inline(always)]
+    fn slow(x: Self::In, y: Self::In, p: &Params) -> Self::Out {
+        Self::map(x, y, p)
+    }
 }
 
 /// A function of three values.
 pub(super) trait Map3 {
+    /// Builds of the kernel: 3 for every level, 2 up to AVX2, 1 for the baseline.
+    const LEVELS: u8 = 3;
     type A: Copy;
     type In: Copy;
     type Out: Copy;
@@ -367,6 +383,25 @@ fn over2<K: Map2>(out: &mut [K::Out], a: &[K::In], b: &[K::In], p: &Params) {
     for ((o, x), y) in out.iter_mut().zip(a).zip(b) {
         *o = K::map(*x, *y, p);
     }
+    if K::HAS_RARE {
+        let mut any = false;
+        for (x, y) in a.iter().zip(b) {
+            any |= K::rare(*x, *y);
+        }
+        if any {
+            redo2::<K>(out, a, b, p);
+        }
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn redo2<K: Map2>(out: &mut [K::Out], a: &[K::In], b: &[K::In], p: &Params) {
+    for ((o, x), y) in out.iter_mut().zip(a).zip(b) {
+        if K::rare(*x, *y) {
+            *o = K::slow(*x, *y, p);
+        }
+    }
 }
 
 #[inline(always)]
@@ -386,29 +421,45 @@ unsafe fn output<'a, T>(ptrs: *const *mut u8, n: usize) -> &'a mut [T] {
     std::slice::from_raw_parts_mut((*ptrs).cast::<T>(), n)
 }
 
-simd_fn! {
-    unsafe fn block1<K: Map1>(ptrs: *const *mut u8, n: usize, params: *const Params) {
-        let p = *params;
-        over1::<K>(output(ptrs, n), input(ptrs, 1, n), &p);
-    }
+/// The block kernel of a map in three builds: for every level, without AVX-512, and for the baseline alone. What is
+/// bound by memory gains nothing from the widest registers, and what has branches nothing from any; each build that
+/// is not made is compile time saved.
+macro_rules! block {
+    ($map:ident $over:ident $every:ident $two:ident $one:ident [$($k:literal)+]) => {
+        simd_fn! {
+            unsafe fn $every<K: $map>(ptrs: *const *mut u8, n: usize, params: *const Params) {
+                $one::<K>(ptrs, n, params);
+            }
+        }
+
+        unsafe fn $two<K: $map>(ptrs: *const *mut u8, n: usize, params: *const Params) {
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx2,fma,f16c,bmi2")]
+                unsafe fn avx2<K: $map>(ptrs: *const *mut u8, n: usize, params: *const Params) {
+                    $one::<K>(ptrs, n, params);
+                }
+                if level() >= Level::Avx2 {
+                    return avx2::<K>(ptrs, n, params);
+                }
+            }
+            $one::<K>(ptrs, n, params);
+        }
+
+        #[inline(always)]
+        unsafe fn $one<K: $map>(ptrs: *const *mut u8, n: usize, params: *const Params) {
+            let p = *params;
+            $over::<K>(output(ptrs, n), $(input(ptrs, $k, n),)+ &p);
+        }
+    };
 }
 
-simd_fn! {
-    unsafe fn block2<K: Map2>(ptrs: *const *mut u8, n: usize, params: *const Params) {
-        let p = *params;
-        over2::<K>(output(ptrs, n), input(ptrs, 1, n), input(ptrs, 2, n), &p);
-    }
-}
-
-simd_fn! {
-    unsafe fn block3<K: Map3>(ptrs: *const *mut u8, n: usize, params: *const Params) {
-        let p = *params;
-        over3::<K>(output(ptrs, n), input(ptrs, 1, n), input(ptrs, 2, n), input(ptrs, 3, n), &p);
-    }
-}
+block! { Map1 over1 block1 block1_two block1_one [1] }
+block! { Map2 over2 block2 block2_two block2_one [1 2] }
+block! { Map3 over3 block3 block3_two block3_one [1 2 3] }
 
 macro_rules! loops {
-    ($($name:ident $block:ident $map:ident [$($form:expr),+];)+) => {$(
+    ($($name:ident ($every:ident $two:ident $one:ident) $map:ident [$($form:expr),+];)+) => {$(
         pub(super) unsafe fn $name<K: $map>(
             ptrs: *const *mut u8,
             strides: *const isize,
@@ -416,7 +467,14 @@ macro_rules! loops {
             outer: usize,
             params: *const u8,
         ) {
-            drive($block::<K>, &const { [$($form),+] }, ptrs, strides, inner, outer, params);
+            let block = const {
+                match K::LEVELS {
+                    1 => $one::<K> as Block,
+                    2 => $two::<K>,
+                    _ => $every::<K>,
+                }
+            };
+            drive(block, &const { [$($form),+] }, ptrs, strides, inner, outer, params);
         }
     )+};
 }
@@ -426,17 +484,17 @@ const fn plain<T>() -> Form {
 }
 
 loops! {
-    loop1 block1 Map1 [plain::<K::Out>(), plain::<K::In>()];
-    loop1_f16 block1 Map1 [Form::F16, Form::F16];
-    loop1_bf16 block1 Map1 [Form::BF16, Form::BF16];
-    test1_f16 block1 Map1 [plain::<K::Out>(), Form::F16];
-    test1_bf16 block1 Map1 [plain::<K::Out>(), Form::BF16];
-    loop2 block2 Map2 [plain::<K::Out>(), plain::<K::In>(), plain::<K::In>()];
-    loop2_f16 block2 Map2 [Form::F16, Form::F16, Form::F16];
-    loop2_bf16 block2 Map2 [Form::BF16, Form::BF16, Form::BF16];
-    test2_f16 block2 Map2 [plain::<K::Out>(), Form::F16, Form::F16];
-    test2_bf16 block2 Map2 [plain::<K::Out>(), Form::BF16, Form::BF16];
-    loop3 block3 Map3 [plain::<K::Out>(), plain::<K::A>(), plain::<K::In>(), plain::<K::In>()];
-    loop3_f16 block3 Map3 [Form::F16, Form::F16, Form::F16, Form::F16];
-    loop3_bf16 block3 Map3 [Form::BF16, Form::BF16, Form::BF16, Form::BF16];
+    loop1 (block1 block1_two block1_one) Map1 [plain::<K::Out>(), plain::<K::In>()];
+    loop1_f16 (block1 block1_two block1_one) Map1 [Form::F16, Form::F16];
+    loop1_bf16 (block1 block1_two block1_one) Map1 [Form::BF16, Form::BF16];
+    test1_f16 (block1 block1_two block1_one) Map1 [plain::<K::Out>(), Form::F16];
+    test1_bf16 (block1 block1_two block1_one) Map1 [plain::<K::Out>(), Form::BF16];
+    loop2 (block2 block2_two block2_one) Map2 [plain::<K::Out>(), plain::<K::In>(), plain::<K::In>()];
+    loop2_f16 (block2 block2_two block2_one) Map2 [Form::F16, Form::F16, Form::F16];
+    loop2_bf16 (block2 block2_two block2_one) Map2 [Form::BF16, Form::BF16, Form::BF16];
+    test2_f16 (block2 block2_two block2_one) Map2 [plain::<K::Out>(), Form::F16, Form::F16];
+    test2_bf16 (block2 block2_two block2_one) Map2 [plain::<K::Out>(), Form::BF16, Form::BF16];
+    loop3 (block3 block3_two block3_one) Map3 [plain::<K::Out>(), plain::<K::A>(), plain::<K::In>(), plain::<K::In>()];
+    loop3_f16 (block3 block3_two block3_one) Map3 [Form::F16, Form::F16, Form::F16, Form::F16];
+    loop3_bf16 (block3 block3_two block3_one) Map3 [Form::BF16, Form::BF16, Form::BF16, Form::BF16];
 }

@@ -7,6 +7,8 @@ use super::Params;
 
 /// Integers (wrapping) and floats.
 pub(super) trait Num: Copy + PartialEq + PartialOrd {
+    /// Builds that a plain kernel of this type is worth: see the maps.
+    const LEVELS: u8;
     const ZERO: Self;
     const ONE: Self;
     fn plus(self, o: Self) -> Self;
@@ -46,6 +48,7 @@ pub(super) trait Int: Num {
 macro_rules! int {
     ($($t:ident $signed:literal)+) => {$(
         impl Num for $t {
+            const LEVELS: u8 = 2;
             const ZERO: $t = 0;
             const ONE: $t = 1;
             #[inline(always)] fn plus(self, o: $t) -> $t { self.wrapping_add(o) }
@@ -169,11 +172,20 @@ pub(super) trait Real:
     fn hypot(self, o: Self) -> Self;
     fn pow(self, e: Self) -> Self;
     fn fmod(self, o: Self) -> Self;
+    /// Whether `fmod` of the pair is left to [`Real::slow_fmod`].
+    fn is_rare_fmod(self, o: Self) -> bool;
+    fn slow_fmod(self, o: Self) -> Self;
+    /// Whether the angle is left to the `slow` functions.
+    fn is_large_angle(self) -> bool;
+    fn slow_sin(self) -> Self;
+    fn slow_cos(self) -> Self;
+    fn slow_tan(self) -> Self;
 }
 
 macro_rules! real {
     ($($t:ident $m:ident)+) => {$(
         impl Num for $t {
+            const LEVELS: u8 = 3;
             const ZERO: $t = 0.0;
             const ONE: $t = 1.0;
             #[inline(always)] fn plus(self, o: $t) -> $t { self + o }
@@ -223,7 +235,13 @@ macro_rules! real {
             #[inline(always)] fn atan2(self, x: $t) -> $t { $m::atan2(self, x) }
             #[inline(always)] fn hypot(self, o: $t) -> $t { $m::hypot(self, o) }
             #[inline(always)] fn pow(self, e: $t) -> $t { $m::pow(self, e) }
-            #[inline(always)] fn fmod(self, o: $t) -> $t { self % o }
+            #[inline(always)] fn fmod(self, o: $t) -> $t { $m::fmod(self, o) }
+            #[inline(always)] fn is_rare_fmod(self, o: $t) -> bool { $m::is_rare_fmod(self, o) }
+            fn slow_fmod(self, o: $t) -> $t { self % o }
+            #[inline(always)] fn is_large_angle(self) -> bool { $m::is_large_angle(self) }
+            fn slow_sin(self) -> $t { (self as f64).sin() as $t }
+            fn slow_cos(self) -> $t { (self as f64).cos() as $t }
+            fn slow_tan(self) -> $t { (self as f64).tan() as $t }
         }
     )+};
 }

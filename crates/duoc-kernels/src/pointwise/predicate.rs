@@ -33,6 +33,7 @@ macro_rules! predicate_rows {
     (@impl number $name:ident |$x:ident| $body:expr) => { predicate_rows!(@map Num $name |$x| $body); };
     (@map $bound:ident $name:ident |$x:ident| $body:expr) => {
         impl<T: $bound> Map1 for row::$name<T> {
+            const LEVELS: u8 = 2;
             type In = T;
             type Out = bool;
             #[inline(always)]

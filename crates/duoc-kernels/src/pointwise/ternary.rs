@@ -37,6 +37,7 @@ struct Addcdiv<T>(PhantomData<T>);
 struct Clamp<T>(PhantomData<T>);
 
 impl<T: Copy> Map3 for Where<T> {
+    const LEVELS: u8 = 2;
     type A = u8;
     type In = T;
     type Out = T;
@@ -57,6 +58,7 @@ impl<T: Real> Map3 for Lerp<T> {
 }
 
 impl<T: Num> Map3 for Addcmul<T> {
+    const LEVELS: u8 = T::LEVELS;
     type A = T;
     type In = T;
     type Out = T;
@@ -77,6 +79,7 @@ impl<T: Real> Map3 for Addcdiv<T> {
 }
 
 impl<T: Num> Map3 for Clamp<T> {
+    const LEVELS: u8 = T::LEVELS;
     type A = T;
     type In = T;
     type Out = T;
@@ -103,7 +106,7 @@ macro_rules! numbers {
     ($name:ident, $dt:expr) => {
         match $dt {
             DType::F16 | DType::BF16 | DType::F32 | DType::F64 => floats!($name, $dt),
-            _ => crate::match_dtype!($dt, [U8 I8 I16 I32 I64 U16 U32 U64] => |T| Some(loop3::<$name<T>>), else None),
+            _ => crate::match_dtype!($dt, [U8 I8 I16 I32 I64] => |T| Some(loop3::<$name<T>>), else None),
         }
     };
 }

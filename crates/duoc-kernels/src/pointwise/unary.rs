@@ -7,11 +7,12 @@ use super::drive::{Map1, loop1, loop1_bf16, loop1_f16};
 use super::num::{Int, Num, Real};
 use crate::{DType, Loop2d};
 
-/// One row per function: name, class of dtypes, formula in the value and the scalars, cost in simple additions.
+/// One row per function: name, class of dtypes, formula in the value and the scalars, cost in simple additions,
+/// and where the branch-free formula does not do every value, which ones are `rare` and what they get.
 ///
-/// Classes: `float` the four floating types, `number` all integers and floats, `int` all integers.
+/// Classes: `float` the four floating types, `int` the integers but for the wider unsigned ones, `number` both.
 macro_rules! unary_rows {
-    ($($(#[$doc:meta])* $name:ident $class:ident |$x:ident, $p:ident| $body:expr, $cost:literal $(, $rare:expr)?;)+) => {
+    ($($(#[$doc:meta])* $name:ident $class:ident |$x:ident, $p:ident| $body:expr, $cost:literal $(, rare |$r:ident| $rare:expr => $slow:expr)?;)+) => {
         /// A function of one value.
         #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
         pub enum Unary {
@@ -23,7 +24,7 @@ macro_rules! unary_rows {
             $(pub struct $name<T>(PhantomData<T>);)+
         }
 
-        $(unary_rows!(@impl $class $name |$x, $p| $body $(, $rare)?);)+
+        $(unary_rows!(@impl $class $name |$x, $p| $body $(, rare |$r| $rare => $slow)?);)+
 
         /// The inner loop of `op` for `dtype`; operands `[out, in]`.
         pub fn unary(op: Unary, dtype: DType) -> Option<Loop2d> {
@@ -41,7 +42,7 @@ macro_rules! unary_rows {
             }
         }
     };
-    (@impl float $name:ident |$x:ident, $p:ident| $body:expr $(, $rare:expr)?) => {
+    (@impl float $name:ident |$x:ident, $p:ident| $body:expr $(, rare |$r:ident| $rare:expr => $slow:expr)?) => {
         impl<T: Real> Map1 for row::$name<T> {
             type In = T;
             type Out = T;
@@ -50,10 +51,21 @@ macro_rules! unary_rows {
                 let _ = $p;
                 $body
             }
+            $(
+                const HAS_RARE: bool = true;
+                #[inline(always)]
+                fn rare($r: T) -> bool {
+                    $rare
+                }
+                fn slow($r: T, _: &Params) -> T {
+                    $slow
+                }
+            )?
         }
     };
     (@impl number $name:ident |$x:ident, $p:ident| $body:expr) => {
         impl<T: Num> Map1 for row::$name<T> {
+            const LEVELS: u8 = T::LEVELS;
             type In = T;
             type Out = T;
             #[inline(always)]
@@ -65,6 +77,7 @@ macro_rules! unary_rows {
     };
     (@impl int $name:ident |$x:ident, $p:ident| $body:expr) => {
         impl<T: Int> Map1 for row::$name<T> {
+            const LEVELS: u8 = T::LEVELS;
             type In = T;
             type Out = T;
             #[inline(always)]
@@ -90,7 +103,7 @@ macro_rules! unary_rows {
         }
     };
     (@pick int $name:ident, $dt:expr) => {
-        crate::match_dtype!($dt, [U8 I8 I16 I32 I64 U16 U32 U64] => |T| Some(loop1::<row::$name<T>>), else None)
+        crate::match_dtype!($dt, [U8 I8 I16 I32 I64] => |T| Some(loop1::<row::$name<T>>), else None)
     };
 }
 
@@ -164,11 +177,11 @@ unary_rows! {
     /// `ln(1 + x)`, exact near 0.
     Log1p float |x, p| x.log1p(), 8;
     /// `sin x`.
-    Sin float |x, p| x.sin(), 8;
+    Sin float |x, p| x.sin(), 8, rare |x| x.is_large_angle() => x.slow_sin();
     /// `cos x`.
-    Cos float |x, p| x.cos(), 8;
+    Cos float |x, p| x.cos(), 8, rare |x| x.is_large_angle() => x.slow_cos();
     /// `tan x`.
-    Tan float |x, p| x.tan(), 12;
+    Tan float |x, p| x.tan(), 12, rare |x| x.is_large_angle() => x.slow_tan();
     /// `asin x`.
     Asin float |x, p| x.asin(), 10;
     /// `acos x`.
@@ -198,7 +211,10 @@ unary_rows! {
     /// `max(x, 0)`, NaN kept.
     Relu number |x, p| max_nan(x, T::ZERO), 1;
     /// `x * sigmoid(x)`.
-    Silu float |x, p| x / (T::ONE + (-x).exp()), 8;
+    Silu float |x, p| {
+        let e = (-x.magnitude()).exp();
+        (if x < T::ZERO { x * e } else { x }) / (T::ONE + e)
+    }, 8;
     /// `x * (1 + erf(x / sqrt 2)) / 2`.
     Gelu float |x, p| x * c(0.5) * (T::ONE + (x * c(std::f64::consts::FRAC_1_SQRT_2)).erf()), 12;
     /// `x/2 * (1 + tanh(sqrt(2/pi) * (x + 0.044715 x^3)))`.
@@ -240,7 +256,10 @@ unary_rows! {
     Sinc float |x, p| {
         let product = x * c(std::f64::consts::PI);
         if x == T::ZERO { T::ONE } else { product.sin() / product }
-    }, 12;
+    }, 12, rare |x| (x * c(std::f64::consts::PI)).is_large_angle() => {
+        let product = x * c(std::f64::consts::PI);
+        product.slow_sin() / product
+    };
     /// `ln(x / (1 - x))`.
     Logit float |x, p| (x / (T::ONE - x)).log(), 9;
     /// [`Unary::Logit`] of `x` brought into `[f[0], 1 - f[0]]`.
