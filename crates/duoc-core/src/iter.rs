@@ -191,6 +191,12 @@ impl<'a> TensorIter<'a> {
         })
     }
 
+    /// Treats the outputs as made for this call: their versions do not move.
+    pub(crate) fn first_write(mut self) -> TensorIter<'a> {
+        self.modes.iter_mut().for_each(|m| *m = Mode::Init);
+        self
+    }
+
     /// Calls `f(addresses, byte strides, n)` for every innermost row, one after the other in the order of the memory
     /// and on this thread: for kernels that continue one stream.
     pub(crate) fn for_rows(&self, mut f: impl FnMut(&[*mut u8], &[isize], usize) -> Result<()>) -> Result<()> {

@@ -6,6 +6,7 @@
 pub mod arith;
 pub mod contract;
 pub mod copy;
+mod draw;
 pub mod factory;
 pub mod matmul;
 pub mod pointwise;

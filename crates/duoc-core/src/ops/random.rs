@@ -7,11 +7,8 @@
 
 use super::arith::{add, mul};
 use super::copy::{check_device, uninit_in};
+use super::draw::{Draw, check_std, unsupported};
 use super::factory::zeros_like;
-use super::sample::{
-    bernoulli_into, bernoulli_tensor_into, check_std, exponential_into, normal_into, random_into, uniform_into,
-    unsupported,
-};
 use crate::autograd::mode::no_grad;
 use crate::autograd::node::Ctx;
 use crate::iter::{Dest, TensorIter};
@@ -22,7 +19,7 @@ use crate::storage::{Mode, access};
 use crate::{
     DType, Device, LayoutKind, MemoryFormat, OrThrow, Result, Scalar, Tensor, bail, default_dtype, ensure, err, ops,
 };
-use duoc_kernels::rng::{categorical, permutation, rejection};
+use duoc_kernels::rng::{categorical, rejection};
 
 ops! {
     /// Numbers uniform in `[0, 1)`.
@@ -119,18 +116,23 @@ fn fresh_like(
     uninit_in(x, dtype.unwrap_or(x.dtype()), format.unwrap_or(MemoryFormat::Preserve))
 }
 
-/// The result of `draw` on a tensor.
-fn drawn(x: Tensor, draw: impl FnOnce(&Tensor) -> Result<()>) -> Result<Tensor> {
-    draw(&x)?;
+/// The new tensor `x` after `draw`.
+fn drawn(x: Tensor, generator: Option<&Generator>, draw: impl FnOnce(Draw) -> Result<()>) -> Result<Tensor> {
+    draw(Draw::new(&x, generator))?;
     Ok(x)
 }
 
 /// Lets `draw` fill an `out=` tensor that has the right size already.
-fn into(out: &Tensor, size: &[i64], draw: impl FnOnce(&Tensor) -> Result<()>) -> Result<()> {
+fn into(
+    out: &Tensor,
+    size: &[i64],
+    generator: Option<&Generator>,
+    draw: impl FnOnce(Draw) -> Result<()>,
+) -> Result<()> {
     if *out.shape() != *sizes(size)? {
         bail!(NotImplemented, "out= of another shape");
     }
-    draw(out)
+    draw(Draw::over(out, generator))
 }
 
 fn rand_body(
@@ -141,13 +143,13 @@ fn rand_body(
     device: Option<Device>,
     _: Option<bool>,
 ) -> Result<Tensor> {
-    drawn(fresh(size, dtype, device)?, |x| uniform_into(x, 0.0, 1.0, generator))
+    drawn(fresh(size, dtype, device)?, generator, |x| x.uniform(0.0, 1.0))
 }
 
 fn rand_write(args: &[Value], out: &Tensor) -> Result<()> {
     let mut args = Args::new(args);
     let (size, generator) = (args.take()?, args.take()?);
-    into(out, size, |x| uniform_into(x, 0.0, 1.0, generator))
+    into(out, size, generator, |x| x.uniform(0.0, 1.0))
 }
 
 fn randn_body(
@@ -158,13 +160,13 @@ fn randn_body(
     device: Option<Device>,
     _: Option<bool>,
 ) -> Result<Tensor> {
-    drawn(fresh(size, dtype, device)?, |x| normal_into(x, 0.0, 1.0, generator))
+    drawn(fresh(size, dtype, device)?, generator, |x| x.normal(0.0, 1.0))
 }
 
 fn randn_write(args: &[Value], out: &Tensor) -> Result<()> {
     let mut args = Args::new(args);
     let (size, generator) = (args.take()?, args.take()?);
-    into(out, size, |x| normal_into(x, 0.0, 1.0, generator))
+    into(out, size, generator, |x| x.normal(0.0, 1.0))
 }
 
 fn normal_float_float_body(
@@ -177,14 +179,14 @@ fn normal_float_float_body(
     device: Option<Device>,
     _: Option<bool>,
 ) -> Result<Tensor> {
-    drawn(fresh(size, dtype, device)?, |x| normal_into(x, mean, std, generator))
+    drawn(fresh(size, dtype, device)?, generator, |x| x.normal(mean, std))
 }
 
 fn normal_write(args: &[Value], out: &Tensor) -> Result<()> {
     let mut args = Args::new(args);
     let (mean, std) = (args.take()?, args.take()?);
     let (size, generator) = (args.take()?, args.take()?);
-    into(out, size, |x| normal_into(x, mean, std, generator))
+    into(out, size, generator, |x| x.normal(mean, std))
 }
 
 fn randint_body(
@@ -203,7 +205,7 @@ fn randint_write(args: &[Value], out: &Tensor) -> Result<()> {
     let mut args = Args::new(args);
     let high = args.take()?;
     let (size, generator) = (args.take()?, args.take()?);
-    into(out, size, |x| random_into(x, 0, Some(high), generator))
+    into(out, size, generator, |x| x.random(0, Some(high)))
 }
 
 fn randint_low_body(
@@ -216,16 +218,18 @@ fn randint_low_body(
     device: Option<Device>,
     _: Option<bool>,
 ) -> Result<Tensor> {
-    drawn(fresh(size, Some(dtype.unwrap_or(DType::I64)), device)?, |x| {
-        random_into(x, low, Some(high), generator)
-    })
+    drawn(
+        fresh(size, Some(dtype.unwrap_or(DType::I64)), device)?,
+        generator,
+        |x| x.random(low, Some(high)),
+    )
 }
 
 fn randint_low_write(args: &[Value], out: &Tensor) -> Result<()> {
     let mut args = Args::new(args);
     let (low, high) = (args.take()?, args.take()?);
     let (size, generator) = (args.take()?, args.take()?);
-    into(out, size, |x| random_into(x, low, Some(high), generator))
+    into(out, size, generator, |x| x.random(low, Some(high)))
 }
 
 fn randperm_body(
@@ -240,7 +244,7 @@ fn randperm_body(
     if n >= 0 {
         check_permutation(n, dtype)?;
     }
-    drawn(fresh(&[n], Some(dtype), device)?, |x| permute_into(x, generator))
+    drawn(fresh(&[n], Some(dtype), device)?, generator, |x| x.permutation())
 }
 
 fn randperm_write(args: &[Value], out: &Tensor) -> Result<()> {
@@ -249,7 +253,7 @@ fn randperm_write(args: &[Value], out: &Tensor) -> Result<()> {
     let generator = args.take()?;
     ensure!(n >= 0, Runtime, "n must be non-negative, got{n}");
     check_permutation(n, out.dtype())?;
-    into(out, &[n], |x| permute_into(x, generator))
+    into(out, &[n], generator, |x| x.permutation())
 }
 
 /// Whether the dtype tells `0..n` apart; as PyTorch, `bfloat16` is not asked.
@@ -265,21 +269,6 @@ fn check_permutation(n: i64, dtype: DType) -> Result<()> {
     Ok(())
 }
 
-fn permute_into(x: &Tensor, generator: Option<&Generator>) -> Result<()> {
-    if !x.is_contiguous() {
-        let dense = Tensor::uninit(x.shape(), x.dtype())?;
-        permute_into(&dense, generator)?;
-        return super::copy::copy_data(x, &dense);
-    }
-    let mut g = or_default(generator).lock();
-    let done = access::access([(x, Mode::Write)], |[p]| {
-        // SAFETY: `numel` contiguous elements, locked for writing.
-        Ok(unsafe { permutation::randperm(&mut g, x.dtype(), p, x.numel()) })
-    })?;
-    ensure!(done, NotImplemented, "{}", unsupported("randperm", x.dtype()));
-    Ok(())
-}
-
 fn rand_like_body(
     x: &Tensor,
     generator: Option<&Generator>,
@@ -289,8 +278,8 @@ fn rand_like_body(
     _: Option<bool>,
     format: Option<MemoryFormat>,
 ) -> Result<Tensor> {
-    drawn(fresh_like(x, dtype, device, format)?, |x| {
-        uniform_into(x, 0.0, 1.0, generator)
+    drawn(fresh_like(x, dtype, device, format)?, generator, |x| {
+        x.uniform(0.0, 1.0)
     })
 }
 
@@ -303,9 +292,7 @@ fn randn_like_body(
     _: Option<bool>,
     format: Option<MemoryFormat>,
 ) -> Result<Tensor> {
-    drawn(fresh_like(x, dtype, device, format)?, |x| {
-        normal_into(x, 0.0, 1.0, generator)
-    })
+    drawn(fresh_like(x, dtype, device, format)?, generator, |x| x.normal(0.0, 1.0))
 }
 
 fn randint_like_body(
@@ -347,8 +334,8 @@ fn randint_like_low_body(
     _: Option<bool>,
     format: Option<MemoryFormat>,
 ) -> Result<Tensor> {
-    drawn(fresh_like(x, dtype, device, format)?, |x| {
-        random_into(x, low, Some(high), generator)
+    drawn(fresh_like(x, dtype, device, format)?, generator, |x| {
+        x.random(low, Some(high))
     })
 }
 
@@ -365,7 +352,7 @@ fn scale_and_shift(z: &Tensor, std: Option<&Tensor>, mean: &Tensor) -> Result<()
 fn normal_tensor_float_body(mean: &Tensor, std: f64, generator: Option<&Generator>) -> Result<Tensor> {
     check_std(std)?;
     let z = Tensor::uninit(mean.shape(), mean.dtype())?;
-    normal_into(&z, 0.0, std, generator)?;
+    Draw::new(&z, generator).normal(0.0, std)?;
     scale_and_shift(&z, None, mean)?;
     z.record("NormalBackward1", [mean], constant([mean]))
 }
@@ -373,7 +360,7 @@ fn normal_tensor_float_body(mean: &Tensor, std: f64, generator: Option<&Generato
 fn normal_float_tensor_body(mean: f64, std: &Tensor, generator: Option<&Generator>) -> Result<Tensor> {
     check_deviations(std)?;
     let z = Tensor::uninit(std.shape(), std.dtype())?;
-    normal_into(&z, 0.0, 1.0, generator)?;
+    Draw::new(&z, generator).normal(0.0, 1.0)?;
     scale_and_shift(&z, Some(std), &Tensor::scalar(mean, std.dtype())?)?;
     z.record("NormalBackward2", [std], constant([std]))
 }
@@ -381,7 +368,7 @@ fn normal_float_tensor_body(mean: f64, std: &Tensor, generator: Option<&Generato
 fn normal_tensor_tensor_body(mean: &Tensor, std: &Tensor, generator: Option<&Generator>) -> Result<Tensor> {
     check_deviations(std)?;
     let z = Tensor::uninit(&broadcast(mean.shape(), std.shape())?, mean.dtype())?;
-    normal_into(&z, 0.0, 1.0, generator)?;
+    Draw::new(&z, generator).normal(0.0, 1.0)?;
     scale_and_shift(&z, Some(std), mean)?;
     z.record("NormalBackward3", [mean, std], constant([mean, std]))
 }
@@ -420,14 +407,12 @@ fn check_deviations(std: &Tensor) -> Result<()> {
 
 fn bernoulli_body(x: &Tensor, generator: Option<&Generator>) -> Result<Tensor> {
     let out = Tensor::uninit(x.shape(), x.dtype())?;
-    bernoulli_tensor_into(&out, x, generator)?;
+    Draw::new(&out, generator).bernoulli_tensor(x)?;
     out.record("BernoulliBackward0", [x], |_| |_: &Ctx, g: &Tensor| zeros_like(g))
 }
 
 fn bernoulli_p_body(x: &Tensor, p: f64, generator: Option<&Generator>) -> Result<Tensor> {
-    drawn(Tensor::uninit(x.shape(), x.dtype())?, |out| {
-        bernoulli_into(out, p, generator)
-    })
+    drawn(Tensor::uninit(x.shape(), x.dtype())?, generator, |out| out.bernoulli(p))
 }
 
 fn poisson_body(x: &Tensor, generator: Option<&Generator>) -> Result<Tensor> {
@@ -595,7 +580,7 @@ fn race(x: &Tensor, rows: usize, categories: usize, samples: usize, generator: O
         "invalid multinomial distribution (sum of probabilities <= 0)"
     );
     let times = uninit_in(&x, dtype, MemoryFormat::Preserve)?;
-    exponential_into(&times, 1.0, generator)?;
+    Draw::new(&times, generator).exponential(1.0)?;
     let times = super::copy::to_dtype(&times, DType::F64)?.to_vec::<f64>();
     let ratio = |i: usize| -> f64 {
         let (p, q) = (weights[i], times[i]);

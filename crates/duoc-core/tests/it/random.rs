@@ -307,3 +307,15 @@ fn out_tensors_are_drawn_into() {
         0
     );
 }
+
+#[test]
+fn versions_count_draws_over_old_elements() {
+    let x = Tensor::rand(&[3]);
+    let like = x.randn_like();
+    assert_eq!((x.version(), like.version(), Tensor::randperm(3).version()), (0, 0, 0));
+    x.normal_(0.0, 1.0);
+    x.bernoulli_(0.5);
+    let empty = Tensor::zeros(&[0]);
+    empty.uniform_(0.0, 1.0);
+    assert_eq!((x.version(), empty.version()), (2, 1));
+}
