@@ -5,6 +5,8 @@
 
 use std::sync::OnceLock;
 
+use duoc_core::{DType, Result, Tensor};
+
 /// Pixels, then labels, one byte each, as a zlib stream (written by `tools/pack_digits.py`).
 const PACKED: &[u8] = include_bytes!("../data/digits.zlib");
 
@@ -30,6 +32,17 @@ impl Digits {
     /// The digit, 0 to 9, that each image shows.
     pub fn labels(&self) -> &[u8] {
         &self.bytes[Self::COUNT * Self::PIXELS..]
+    }
+
+    /// The images as a new tensor (1797, 64) of float32 between 0 and 1, and the labels as one (1797,) of int64.
+    ///
+    /// # Errors
+    /// If the memory cannot be had.
+    pub fn tensors(&self) -> Result<(Tensor, Tensor)> {
+        let images = Tensor::try_from_slice(self.images(), &[Self::COUNT, Self::PIXELS])?;
+        let images = duoc_core::catch(|| images.to_dtype(DType::F32) / 16.0)?;
+        let labels = Tensor::try_from_slice(self.labels(), &[Self::COUNT])?;
+        Ok((images, duoc_core::catch(|| labels.to_dtype(DType::I64))?))
     }
 
     /// The 64 pixels of image `i`, or `None` past the end.
@@ -68,6 +81,14 @@ mod tests {
         assert_eq!(digits.images().iter().max(), Some(&16));
         assert_eq!(digits.labels()[..12], [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1]);
         assert_eq!(digits.image(1797), None);
+    }
+
+    #[test]
+    fn tensors_hold_the_same() {
+        let (images, labels) = digits().tensors().unwrap();
+        assert_eq!((images.shape(), images.dtype()), (&[1797usize, 64][..], DType::F32));
+        assert_eq!((labels.shape(), labels.dtype()), (&[1797usize][..], DType::I64));
+        assert_eq!(images.to_vec::<f32>()[64..128].iter().sum::<f32>() * 16.0, 313.0);
     }
 
     /// FNV-1a of pixels and labels, computed from scikit-learn's copy.
