@@ -34,31 +34,28 @@ pub fn elementwise(
 ) -> Result<Tensor> {
     if let Some(out) = fast(dest, dtype, inputs)? {
         let n = out.numel();
-        let mut operands: SmallVec<[(&Tensor, Mode); 4]> = SmallVec::new();
-        operands.push((&out, mode_of(dest)));
-        operands.extend(inputs.iter().map(|t| (*t, Mode::Read)));
-        let mut strides = [0isize; MAX_OPERANDS];
-        strides[0] = dtype.size() as isize;
-        for (s, t) in strides[1..].iter_mut().zip(inputs) {
-            *s = if t.numel() == 1 && n != 1 {
+        let k = inputs.len() + 1;
+        let mut operands = [(&out, mode_of(dest)); MAX_OPERANDS];
+        let mut strides = [dtype.size() as isize; MAX_OPERANDS];
+        for (i, t) in inputs.iter().enumerate() {
+            operands[i + 1] = (t, Mode::Read);
+            strides[i + 1] = if t.numel() == 1 && n != 1 {
                 0
             } else {
                 t.dtype().size() as isize
             };
         }
-        let k = operands.len();
         let shape = [n];
         let nd = Nd {
             operands: k,
             shape: &shape,
             strides: &strides[..k],
         };
-        access::access_many(&operands, |ptrs| {
+        access::access_many(&operands[..k], |ptrs| {
             // SAFETY: contiguous operands of `n` elements (or one element with stride 0), locked by `access_many`.
             unsafe { duoc_kernels::nd::run(&nd, ptrs, kernel, params, cost) };
             Ok(())
         })?;
-        drop(operands);
         return Ok(out);
     }
     let mut it = TensorIter::new(&[(dest, dtype)], inputs)?;
@@ -91,7 +88,7 @@ fn fast(dest: Dest, dtype: DType, inputs: &[&Tensor]) -> Result<Option<Tensor>> 
         return Ok(None);
     }
     match dest {
-        Dest::New => Tensor::uninit(first.shape(), dtype).map(Some),
+        Dest::New => Tensor::uninit_layout(first.layout().at_start(), dtype).map(Some),
         Dest::Into(out) | Dest::Fresh(out) => {
             let exact = |t: &&Tensor| !t.storage().same(out.storage()) || (t.is_contiguous() && same_memory(t, out));
             let ok = out.is_contiguous()

@@ -29,7 +29,7 @@ impl std::ops::Deref for Size {
 }
 
 /// Shape, strides (in elements) and offset (in elements) of a tensor.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(PartialEq, Eq, Debug)]
 pub struct Layout {
     shape: Dims,
     strides: Strides,
@@ -38,7 +38,31 @@ pub struct Layout {
     contiguous: bool,
 }
 
+impl Clone for Layout {
+    #[inline]
+    fn clone(&self) -> Layout {
+        // `from_slice` is one copy; SmallVec's own clone goes element by element.
+        Layout {
+            shape: Dims::from_slice(&self.shape),
+            strides: Strides::from_slice(&self.strides),
+            offset: self.offset,
+            numel: self.numel,
+            contiguous: self.contiguous,
+        }
+    }
+}
+
 impl Layout {
+    /// This row-major layout at the start of a storage of its own.
+    #[inline]
+    pub(crate) fn at_start(&self) -> Layout {
+        debug_assert!(self.contiguous);
+        Layout {
+            offset: 0,
+            ..self.clone()
+        }
+    }
+
     /// A row-major layout; an error when its size in bytes exceeds what can be addressed.
     pub fn contiguous(shape: &[usize], dtype: DType) -> Result<Layout> {
         let numel = checked_numel(shape, dtype.size())?;

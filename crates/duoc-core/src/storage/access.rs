@@ -5,7 +5,7 @@
 //! to shared bytes is ever made) and calls kernels only. An output that nobody else holds needs no lock.
 
 use super::{Inner, Storage};
-use crate::{Result, Tensor, bail};
+use crate::{Result, Tensor, err};
 use smallvec::SmallVec;
 use std::cell::Cell;
 use std::sync::atomic::Ordering;
@@ -51,17 +51,22 @@ pub(crate) fn access<const N: usize, R>(
 /// As [`access`] for a number of operands known at run time.
 pub(crate) fn access_many<R>(operands: &[(&Tensor, Mode)], f: impl FnOnce(&[*mut u8]) -> Result<R>) -> Result<R> {
     let _guards = lock_all(operands)?;
-    let ptrs: SmallVec<[*mut u8; 8]> = operands.iter().map(|(t, _)| t.data_ptr()).collect();
+    if operands.len() <= 8 {
+        let mut ptrs = [std::ptr::null_mut(); 8];
+        for (p, (t, _)) in ptrs.iter_mut().zip(operands) {
+            *p = t.data_ptr();
+        }
+        return f(&ptrs[..operands.len()]);
+    }
+    let ptrs: Vec<*mut u8> = operands.iter().map(|(t, _)| t.data_ptr()).collect();
     f(&ptrs)
 }
 
 fn lock_all<'a>(operands: &[(&'a Tensor, Mode)]) -> Result<SmallVec<[Guard<'a>; 4]>> {
     if IN_USER_CODE.get() {
-        bail!(
-            Runtime,
-            "a tensor operation was called inside with_slice or with_slice_mut on the same thread; finish the closure first"
-        );
+        return Err(inside_user_code());
     }
+    let mut guards = SmallVec::new();
     let mut wanted: SmallVec<[(&'a Inner, Mode); 4]> = SmallVec::new();
     for (t, mode) in operands {
         let inner = &t.storage().0;
@@ -76,10 +81,27 @@ fn lock_all<'a>(operands: &[(&'a Tensor, Mode)]) -> Result<SmallVec<[Guard<'a>; 
             None => wanted.push((&**inner, *mode)),
         }
     }
-    if wanted.len() > 1 {
-        wanted.sort_unstable_by_key(|(i, _)| std::ptr::from_ref(*i) as usize);
+    match &mut wanted[..] {
+        [] | [_] => {}
+        [a, b] => {
+            if std::ptr::from_ref(a.0) > std::ptr::from_ref(b.0) {
+                std::mem::swap(a, b);
+            }
+        }
+        many => many.sort_unstable_by_key(|(i, _)| std::ptr::from_ref(*i) as usize),
     }
-    Ok(wanted.into_iter().map(|(i, mode)| lock(i, mode)).collect())
+    for (inner, mode) in &wanted {
+        guards.push(lock(inner, *mode));
+    }
+    Ok(guards)
+}
+
+#[cold]
+fn inside_user_code() -> crate::Error {
+    err!(
+        Runtime,
+        "a tensor operation was called inside with_slice or with_slice_mut on the same thread; finish the closure first"
+    )
 }
 
 fn lock(inner: &Inner, mode: Mode) -> Guard<'_> {

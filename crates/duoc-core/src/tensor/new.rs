@@ -9,8 +9,24 @@ use crate::{DType, OrThrow, Result, Scalar};
 impl Tensor {
     /// An uninitialised row-major tensor.
     pub(crate) fn uninit(shape: &[usize], dtype: DType) -> Result<Tensor> {
-        let layout = Layout::contiguous(shape, dtype)?;
-        let storage = Storage::host(layout.numel() * dtype.size())?;
+        Tensor::uninit_layout(Layout::contiguous(shape, dtype)?, dtype)
+    }
+
+    /// An uninitialised tensor with a dense layout at the start of its storage. The layout may come from a tensor of
+    /// a narrower dtype.
+    pub(crate) fn uninit_layout(layout: Layout, dtype: DType) -> Result<Tensor> {
+        let bytes = layout
+            .numel()
+            .checked_mul(dtype.size())
+            .filter(|b| *b <= isize::MAX as usize);
+        let Some(bytes) = bytes else {
+            crate::bail!(
+                Runtime,
+                "Storage size calculation overflowed with sizes={:?}",
+                layout.shape()
+            )
+        };
+        let storage = Storage::host(bytes)?;
         Ok(Tensor::root(storage, layout, dtype))
     }
 
