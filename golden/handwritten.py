@@ -224,6 +224,9 @@ def products():
     yield "einsum", ["ii->i", [t(3, 3)]], {}
     yield "linear", [t(2, 3), t(4, 3), t(4)], {}
     yield "linear", [t(2, 2, 3), t(4, 3)], {}
+    yield "linalg_multi_dot", [[t(2, 3), t(3, 4), t(4, 2)]], {}
+    yield "linalg_multi_dot", [[t(3), t(3, 4), t(4)]], {}
+    yield "linalg_multi_dot", [[t(2, 3), t(4, 3)]], {}
     yield "chain_matmul", [[t(2, 3), t(3, 4), t(4, 2)]], {}
 
 

@@ -102,5 +102,6 @@ def cases():
     w = torch.tensor([[0.1, 0.9, 0.5], [0.5, 0.5, 0.1]])
     yield Sequence(31)("multinomial", w, 1)("multinomial", w, 2)("multinomial", w, 6, True)("multinomial", w[0].double(), 4, True).case
     yield Sequence(31)("poisson", torch.tensor([0.5, 1.0, 5.0, 20.0, 100.0])).case
+    yield Sequence(31)("binomial", torch.tensor([5.0, 10.0, 40.0, 200.0]), torch.tensor([0.5, 0.1, 0.6, 0.3])).case
     x = torch.zeros(3, 4, dtype=F64)
     yield Sequence(37)("rand_like", x)("randn_like", x)("randint_like", x, 9)("randint_like.low_dtype", x, -3, 9).case

@@ -58,13 +58,13 @@ fn sub_body(x: &Tensor, y: &Tensor, alpha: Scalar) -> Result<Tensor> {
     let dtype = result_type(&[x, y]);
     if dtype == DType::Bool {
         bail!(
-            Runtime,
+            NotImplemented,
             "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator instead."
         );
     }
     if x.dtype() == DType::Bool || y.dtype() == DType::Bool {
         bail!(
-            Runtime,
+            NotImplemented,
             "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use the `~` or `logical_not()` operator instead."
         );
     }

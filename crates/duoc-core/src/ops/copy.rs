@@ -183,7 +183,11 @@ pub fn copy_(x: &Tensor, src: &Tensor) -> Result<()> {
     if x.is_same(src) {
         return Ok(());
     }
+    let before = x.version();
     copy_data(x, src)?;
+    if x.version() == before {
+        x.bump_version();
+    }
     let inputs = [Some(x), Some(src)];
     if !needs_grad(&inputs) {
         return Ok(());
@@ -257,7 +261,9 @@ pub(crate) fn copy_data(dst: &Tensor, src: &Tensor) -> Result<()> {
     } else {
         Dest::Into(dst)
     };
-    elementwise(dest, dst.dtype(), &[src], kernel, std::ptr::null(), 1).map(drop)
+    // The output's shape is given, not found from the input's.
+    let src = super::shape::expand(&src.detach(), &super::view::ints(dst.shape()), false)?;
+    elementwise(dest, dst.dtype(), &[&src], kernel, std::ptr::null(), 1).map(drop)
 }
 
 impl Tensor {

@@ -67,6 +67,11 @@ fn zeros_body(
     _: Option<bool>,
 ) -> Result<Tensor> {
     check_device(device.unwrap_or_default())?;
+    crate::ensure!(
+        size.iter().all(|n| *n >= 0),
+        Runtime,
+        "zeros: Dimension size must be non-negative."
+    );
     zeros_of(&sizes(size)?, or_default(dtype))
 }
 
@@ -140,12 +145,27 @@ pub fn ones_like(x: &Tensor) -> Result<Tensor> {
 
 fn fill_scalar_body(x: &Tensor, value: Scalar) -> Result<Tensor> {
     let bytes = value.to_bytes(x.dtype())?;
+    // Elements that share memory all become the same number: overlap does no harm.
     crate::autograd::record::check_inplace(x)?;
-    crate::iter::assert_no_internal_overlap(x)?;
     let kernel = duoc_kernels::fill::fill_loop(x.dtype().size());
-    elementwise_fill(x, kernel, bytes.as_ptr())?;
+    elementwise_fill(&once(x)?, kernel, bytes.as_ptr())?;
     crate::autograd::record::record_inplace(x, "FillBackward0", &[Some(x)], |_| |_: &_, g: &Tensor| zeros_like(g))?;
     Ok(x.clone())
+}
+
+/// The elements of `x`, expanded dimensions counted once.
+fn once(x: &Tensor) -> Result<Tensor> {
+    if !x.strides().contains(&0) {
+        return Ok(x.clone());
+    }
+    let sizes: Vec<i64> = x
+        .shape()
+        .iter()
+        .zip(x.strides())
+        .map(|(n, s)| if *s == 0 { 1.min(*n as i64) } else { *n as i64 })
+        .collect();
+    let strides: Vec<i64> = x.strides().iter().map(|s| *s as i64).collect();
+    super::view::as_strided(&x.detach(), &sizes, &strides, Some(x.storage_offset() as i64))
 }
 
 fn elementwise_fill(x: &Tensor, kernel: duoc_kernels::Loop2d, value: *const u8) -> Result<()> {

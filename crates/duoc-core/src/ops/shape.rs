@@ -72,6 +72,9 @@ fn sum_to_size_body(x: &Tensor, size: &[i64]) -> Result<Tensor> {
         "size {{{size:?}}} is not expandable to size {{{:?}}}.",
         x.shape()
     );
+    if shape.is_empty() {
+        return super::reduce::sum(x, None);
+    }
     sum_to(x, &shape)
 }
 

@@ -270,7 +270,7 @@ fn select_backward(g: &Tensor, shape: &[usize], dim: i64, index: i64) -> Result<
 fn slice_body(x: &Tensor, dim: i64, start: Option<i64>, end: Option<i64>, step: i64) -> Result<Tensor> {
     ensure!(x.dim() > 0, Runtime, "slice() cannot be applied to a 0-dim tensor.");
     let d = x.wrap_dim(dim)?;
-    ensure!(step > 0, Value, "slice step must be positive");
+    ensure!(step > 0, Runtime, "slice step must be positive");
     let n = x.shape()[d] as i64;
     let clamp = |i: i64| (if i < 0 { i.saturating_add(n) } else { i }).clamp(0, n);
     let start = clamp(start.unwrap_or(0));

@@ -130,10 +130,7 @@ fn elements(dtype: DType, count: usize, element: impl Fn(usize) -> Json) -> Resu
         DType::BF16 => of(count, |k| half::bf16::from_f64(float(k))),
         DType::F32 => of(count, |k| float(k) as f32),
         DType::F64 => of(count, float),
-        d => call(
-            "to.dtype",
-            &[Value::Tensor(of(count, |k| float(k) as f32)?), Value::DType(d)],
-        ),
+        d => cast(&of(count, |k| float(k) as f32)?, d),
     }
 }
 
