@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod bench;
 mod golden;
 mod shell;
 mod test;
@@ -19,6 +20,11 @@ const CHORES: &[Chore] = &[
         test::run,
     ),
     ("tidy", "the house rules that no compiler checks", tidy::run),
+    (
+        "bench",
+        "the benchmarks, alone or beside PyTorch: [GROUP|PATTERN] [--threads N] [--vs torch] [--json FILE] [--list]",
+        bench::run,
+    ),
     (
         "golden",
         "record the golden answers anew (needs PyTorch 2.15; PYTHON names the interpreter)",

@@ -21,6 +21,7 @@ pub mod tensor;
 
 pub use device::{Device, LayoutKind, MemoryFormat};
 pub use duoc_kernels::DType;
+pub use duoc_kernels::par::{num_threads, set_num_threads};
 pub use error::{Error, ErrorKind, OrThrow, Result, catch, throw};
 pub use layout::{Layout, Size};
 pub use promote::{default_dtype, promote_types, result_type, set_default_dtype};
