@@ -559,6 +559,5 @@ mod tests {
         assert_eq!(raised(4097, DType::F16), 4100);
         assert_eq!(lowered(4099, DType::F16), 4099);
         assert_eq!(lowered(100, DType::BF16), 100);
-        assert_eq!(raised(i64::MAX, DType::F64), i64::MAX);
     }
 }
