@@ -40,15 +40,22 @@ class Sequence:
     def __call__(self, op, *args, **kwargs):
         packet, _, overload = op.partition(".")
         out = getattr(getattr(torch.ops.aten, packet), overload or "default")(*args, **kwargs)
+        if isinstance(out, tuple):
+            out = out[0]
+        out = out.contiguous()
         self.case["calls"].append({"op": op, "args": value(list(args)), "kwargs": {k: value(v) for k, v in kwargs.items()}, "out": outcome(out)})
         return self
 
-    def fill(self, op, shape, dtype, *args, strided=False):
-        """An in-place draw into zeros of a shape; `strided` takes every second column of a buffer twice as wide."""
+    def fill(self, op, shape, dtype, *args, strided=False, order=None):
+        """An in-place draw into zeros of a shape; `strided` takes every second column of a buffer twice as wide, `order`
+        is the order of the dimensions in memory."""
         x = torch.zeros(shape, dtype=dtype)
         spec = like(shape, dtype)
         if strided:
             x = torch.zeros([*shape[:-1], shape[-1] * 2], dtype=dtype)[..., ::2]
+            spec["stride"] = list(x.stride())
+        if order:
+            x = torch.zeros([shape[d] for d in order], dtype=dtype).permute([order.index(d) for d in range(len(order))])
             spec["stride"] = list(x.stride())
         packet, _, overload = op.partition(".")
         getattr(getattr(torch.ops.aten, packet), overload or "default")(x, *args)
@@ -105,3 +112,27 @@ def cases():
     yield Sequence(31)("binomial", torch.tensor([5.0, 10.0, 40.0, 200.0]), torch.tensor([0.5, 0.1, 0.6, 0.3])).case
     x = torch.zeros(3, 4, dtype=F64)
     yield Sequence(37)("rand_like", x)("randn_like", x)("randint_like", x, 9)("randint_like.low_dtype", x, -3, 9).case
+    for dt in (F32, F64, F16, BF16):
+        for order in ([1, 0, 2], [2, 1, 0], [1, 2, 0]):
+            yield Sequence(41).fill("uniform_", [3, 4, 5], dt, 0.0, 1.0, order=order).fill("normal_", [3, 4, 5], dt, 0.0, 1.0, order=order).fill(
+                "random_", [3, 4, 5], dt, order=order).fill("bernoulli_.float", [3, 4, 5], dt, 0.5, order=order)("rand", [2]).case
+        p = torch.linspace(0, 1, 12, dtype=F64).to(dt)
+        yield Sequence(41).fill("bernoulli_.Tensor", [3, 4], dt, p.view(4, 3).t()).fill("bernoulli_.Tensor", [5, 12], dt, p).fill(
+            "bernoulli_.Tensor", [12, 5], dt, p.view(12, 1), order=[1, 0])("rand", [2]).case
+        yield Sequence(41)("poisson", p.view(3, 4).t() * 30)("bernoulli", p.view(3, 4).t())("rand_like", p.view(3, 4).t())("randn_like", p.view(3, 4).t()).case
+        yield Sequence(41)("multinomial", p.view(3, 4).t() + 0.1, 1)("multinomial", p.view(3, 4).t() + 0.1, 2)("multinomial", p.view(3, 4).t() + 0.1, 9, True).case
+        x = torch.linspace(-2, 3, 60, dtype=F64).to(dt).view(3, 4, 5)
+        for q in (0.0, 0.1, 0.3, 0.5, 0.75, 1.0):
+            yield Sequence(43)("dropout", x, q, True)("alpha_dropout", x, q, True)("feature_dropout", x, q, True)(
+                "feature_alpha_dropout", x, q, True)("native_dropout", x, q, True)("dropout", x.permute(2, 0, 1), q, True)("dropout", x, q, False)("rand", [2]).case
+    for dt in (F32, F64):
+        count, p = torch.tensor([[1.0], [20.0], [300.0]], dtype=dt), torch.linspace(0, 1, 9, dtype=F64).to(dt)
+        yield Sequence(47)("binomial", count.expand(3, 9), p.expand(3, 9).contiguous())("rand", [2]).case
+        yield Sequence(47)("_standard_gamma", torch.tensor([0.0, 0.1, 0.5, 1.0, 2.5, 30.0, 1000.0], dtype=dt))("rand", [2]).case
+        yield Sequence(47)("_sample_dirichlet", torch.tensor([[0.1, 0.5, 1.0], [2.0, 3.0, 40.0]], dtype=dt))("rand", [2]).case
+    yield Sequence(53)("randint", 2**28, [5])("randint", 2**28 - 1, [5])("randint.low", -(2**63), 2**63 - 1, [5]).case
+    yield Sequence(53).fill("random_.from", [5], F16, -3, None).fill("random_.from", [5], F16, 0, 65504).fill("random_.from", [5], BF16, -7, None).fill(
+        "random_.from", [5], F32, -(2**63), None).fill("random_.from", [5], U8, 7, None).fill("random_.from", [5], I64, -7, None).fill("random_.to", [5], F32, 2**30).case
+    for dt in (I64, I32, I16, U8, I8):
+        yield Sequence(53).fill("geometric_", [20], dt, 0.2)("randperm", 100, dtype=dt)("rand", [2]).case
+    yield Sequence(53)("randperm", 100, dtype=F16)("randperm", 300, dtype=BF16)("randperm", 100, dtype=F64).case

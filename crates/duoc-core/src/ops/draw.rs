@@ -8,7 +8,6 @@ use crate::iter::{Dest, TensorIter, assert_no_internal_overlap};
 use crate::random::{Generator, or_default};
 use crate::storage::{Mode, access};
 use crate::{DType, Result, Tensor, bail, ensure};
-use duoc_kernels::rng::bernoulli::Refusal;
 use duoc_kernels::rng::transform::Transform;
 use duoc_kernels::rng::{CpuGenerator, bernoulli, integer, normal, permutation, transform, uniform};
 
@@ -49,7 +48,8 @@ impl<'a> Draw<'a> {
 
     /// Draws row after row in the order of the memory.
     pub fn rows(self, name: &str, row: Row) -> Result<()> {
-        let mut g = or_default(self.generator).lock();
+        let g = or_default(self.generator);
+        let mut g = g.lock();
         self.iter(&[])?.for_rows(|ptrs, strides, n| {
             ensure!(
                 row(&mut g, ptrs[0], strides[0], n),
@@ -140,7 +140,8 @@ impl<'a> Draw<'a> {
         };
         let n = x.numel() * parts;
         if n >= normal::GROUP && x.is_contiguous() {
-            let mut g = or_default(self.generator).lock();
+            let g = or_default(self.generator);
+            let mut g = g.lock();
             return access::access([(x, self.mode)], |[p]| {
                 // SAFETY: `n` contiguous numbers of that dtype, locked for writing.
                 unsafe { normal::fill(&mut g, dtype, p, n, mean, std) };
@@ -244,6 +245,11 @@ impl<'a> Draw<'a> {
 
     /// 1 with probability `p`, else 0.
     pub fn bernoulli(self, p: f64) -> Result<()> {
+        self.bernoulli_scaled(p, 1.0)
+    }
+
+    /// `value` with probability `p`, else 0.
+    pub fn bernoulli_scaled(self, p: f64, value: f64) -> Result<()> {
         let x = self.x;
         ensure!(
             (0.0..=1.0).contains(&p),
@@ -258,7 +264,7 @@ impl<'a> Draw<'a> {
         let dtype = x.dtype();
         self.rows("bernoulli_scalar_cpu_", &mut |g, ptr, stride, n| {
             // SAFETY: a row of `x`, which is locked for writing.
-            unsafe { bernoulli::scalar(g, dtype, ptr, stride, n, p) }
+            unsafe { bernoulli::scalar(g, dtype, ptr, stride, n, p, value) }
         })
     }
 
@@ -292,18 +298,24 @@ impl<'a> Draw<'a> {
             "{}",
             unsupported("bernoulli_tensor_cpu_p_", p.dtype())
         );
-        let mut g = or_default(self.generator).lock();
         let it = self.iter(&[&p])?;
+        // A refused call writes nothing, so the probabilities are looked through before the first draw.
+        it.for_rows(|ptrs, strides, n| {
+            // SAFETY: a row of `p`, which is locked.
+            let good = unsafe { bernoulli::are_probabilities(p.dtype(), ptrs[1], strides[1], n) };
+            ensure!(
+                good,
+                Runtime,
+                "Expected p_in >= 0 && p_in <= 1 to be true, but got false.  (Could this error message be improved?  If so, please report an enhancement request to PyTorch.)"
+            );
+            Ok(())
+        })?;
+        let g = or_default(self.generator);
+        let mut g = g.lock();
         it.for_rows(|ptrs, strides, n| {
             // SAFETY: rows of `x` and `p`, which are locked.
-            match unsafe { bernoulli::tensor(&mut g, dtype, ptrs[0], strides[0], p.dtype(), ptrs[1], strides[1], n) } {
-                Ok(()) => Ok(()),
-                Err(Refusal::DType) => bail!(NotImplemented, "{}", unsupported("bernoulli_tensor_cpu_p_", p.dtype())),
-                Err(Refusal::Probability) => bail!(
-                    Runtime,
-                    "Expected p_in >= 0 && p_in <= 1 to be true, but got false.  (Could this error message be improved?  If so, please report an enhancement request to PyTorch.)"
-                ),
-            }
+            unsafe { bernoulli::tensor(&mut g, dtype, ptrs[0], strides[0], p.dtype(), ptrs[1], strides[1], n) };
+            Ok(())
         })
     }
 
@@ -328,7 +340,8 @@ impl<'a> Draw<'a> {
             Draw::new(&dense, self.generator).permutation()?;
             return super::copy::copy_data(x, &dense);
         }
-        let mut g = or_default(self.generator).lock();
+        let g = or_default(self.generator);
+        let mut g = g.lock();
         let done = access::access([(x, self.mode)], |[p]| {
             // SAFETY: `numel` contiguous elements, locked for writing.
             Ok(unsafe { permutation::randperm(&mut g, x.dtype(), p, x.numel()) })

@@ -7,7 +7,9 @@ pub mod arith;
 pub mod contract;
 pub mod copy;
 mod draw;
+pub mod dropout;
 pub mod factory;
+pub mod gamma;
 pub mod matmul;
 pub mod pointwise;
 pub mod random;
@@ -23,7 +25,9 @@ pub static FAMILIES: &[&[&Op]] = &[
     arith::OPS,
     contract::OPS,
     copy::OPS,
+    dropout::OPS,
     factory::OPS,
+    gamma::OPS,
     matmul::OPS,
     random::OPS,
     reduce::OPS,

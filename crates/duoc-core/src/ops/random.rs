@@ -420,8 +420,9 @@ fn poisson_body(x: &Tensor, generator: Option<&Generator>) -> Result<Tensor> {
     let out = Tensor::uninit(x.shape(), dtype)?;
     let rates = x.detach();
     {
-        let mut g = or_default(generator).lock();
-        let it = TensorIter::new(&[(Dest::Into(&out), dtype)], &[&rates])?;
+        let g = or_default(generator);
+        let mut g = g.lock();
+        let it = TensorIter::new(&[(Dest::Into(&out), dtype)], &[&rates])?.first_write();
         let supported = |done| {
             if done {
                 Ok(())
@@ -458,8 +459,9 @@ fn binomial_body(count: &Tensor, prob: &Tensor, generator: Option<&Generator>) -
     );
     let out = Tensor::uninit(&broadcast(count.shape(), prob.shape())?, dtype)?;
     let (count, p) = (count.detach(), prob.detach());
-    let mut g = or_default(generator).lock();
-    let it = TensorIter::new(&[(Dest::Into(&out), dtype)], &[&count, &p])?;
+    let g = or_default(generator);
+    let mut g = g.lock();
+    let it = TensorIter::new(&[(Dest::Into(&out), dtype)], &[&count, &p])?.first_write();
     it.for_rows(|p, s, n| {
         // SAFETY: rows of the three tensors, which are locked.
         unsafe { rejection::binomial(&mut g, dtype, p[0], s[0], p[1], s[1], p[2], s[2], n) };
@@ -524,7 +526,8 @@ fn draw_categories(
     } else {
         (0, stride(0))
     };
-    let mut g = or_default(generator).lock();
+    let g = or_default(generator);
+    let mut g = g.lock();
     let drawn = access::access([(out, Mode::Init), (x, Mode::Read)], |[to, p]| {
         // SAFETY: the weights' own geometry; `out` has `rows * samples` contiguous integers.
         Ok(unsafe {

@@ -6,6 +6,7 @@
 use crate::storage::{Mode, access};
 use crate::{DType, Device, Result, Tensor, bail, ensure};
 use duoc_kernels::rng::{CpuGenerator, STATE_BYTES};
+use std::cell::RefCell;
 use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::hash::BuildHasher;
@@ -138,9 +139,38 @@ pub fn default_generator() -> &'static Generator {
     DEFAULT.get_or_init(|| Generator::of(CpuGenerator::new(entropy())))
 }
 
-/// The given generator or the default one.
-pub(crate) fn or_default(generator: Option<&Generator>) -> &Generator {
-    generator.unwrap_or_else(|| default_generator())
+thread_local! {
+    static STAND_IN: RefCell<Option<Generator>> = const { RefCell::new(None) };
+}
+
+/// Runs `f` with `generator` in the place of the default one for the operations of this thread.
+///
+/// ```
+/// use duoc_core::{Tensor, random};
+/// let draw = || {
+///     let g = random::Generator::new();
+///     random::with_generator(&g, || Tensor::rand(&[3]).dropout(0.5, true).to_vec::<f32>())
+/// };
+/// assert_eq!(draw(), draw());
+/// ```
+pub fn with_generator<T>(generator: &Generator, f: impl FnOnce() -> T) -> T {
+    struct Restore(Option<Generator>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            STAND_IN.set(self.0.take());
+        }
+    }
+    let _restore = Restore(STAND_IN.replace(Some(generator.clone())));
+    f()
+}
+
+/// The given generator, the one of [`with_generator`], or the default one.
+pub(crate) fn or_default(generator: Option<&Generator>) -> Generator {
+    let stand_in = || STAND_IN.with_borrow(Clone::clone);
+    generator
+        .cloned()
+        .or_else(stand_in)
+        .unwrap_or_else(|| default_generator().clone())
 }
 
 /// Starts the default generator's stream of `seed` and returns the generator.

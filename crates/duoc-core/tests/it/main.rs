@@ -8,7 +8,6 @@ mod forward;
 mod fuzz;
 mod golden;
 mod gradients;
-mod json;
 mod matmul;
 mod promotion;
 mod random;

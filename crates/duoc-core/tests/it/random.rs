@@ -1,92 +1,9 @@
 //! Random streams against golden/random.jsonl, and what the generators promise.
 
-use crate::json::Json;
-use duoc_core::op::{Default, Entry, Type, Value, registry};
+use crate::golden::{Case, cases, compare, fnv, run};
+use duoc_core::op::{Value, registry};
 use duoc_core::random::Generator;
 use duoc_core::{DType, ErrorKind, Scalar, Tensor, catch, ops, random};
-
-fn dtype(name: &str) -> DType {
-    *DType::ALL.iter().find(|d| d.name() == name).expect("a dtype's name")
-}
-
-/// An argument tensor; see golden/README.md.
-fn tensor(j: &Json) -> Tensor {
-    let dt = dtype(j.get("t").expect("a dtype").text());
-    let shape = j.get("shape").expect("a shape").ints();
-    let n = |s: &[i64]| s.iter().product::<i64>() as usize;
-    match (j.get("stride"), j.get("arange")) {
-        (Some(stride), Some(_)) => {
-            let stride = stride.ints();
-            let reach: i64 = shape.iter().zip(&stride).map(|(n, s)| (n - 1) * s).sum();
-            Tensor::zeros(&[reach + 1])
-                .to_dtype(dt)
-                .as_strided(&shape, &stride, Some(0))
-        }
-        (None, Some(_)) => Tensor::zeros(&shape).to_dtype(dt),
-        _ => {
-            let data: Vec<f64> = j
-                .get("data")
-                .expect("elements")
-                .list()
-                .iter()
-                .map(Json::float)
-                .collect();
-            assert_eq!(data.len(), n(&shape));
-            // float32 texts are the shortest ones, so they are rounded to float32 first.
-            let t = Tensor::from_vec(data).view(&shape);
-            if dt == DType::F64 {
-                t
-            } else {
-                t.to_dtype(DType::F32).to_dtype(dt)
-            }
-        }
-    }
-}
-
-fn value(j: &Json, ty: &Type) -> Value {
-    match j {
-        Json::Null => Value::None,
-        Json::Bool(b) => Value::Bool(*b),
-        Json::Number(n) => match n.parse::<i64>() {
-            Ok(i) if !matches!(ty, Type::Float) => Value::Int(i),
-            _ => Value::Float(n.parse().expect("a number")),
-        },
-        Json::List(_) => Value::Ints(j.ints()),
-        Json::Map(m) if m.contains_key("t") => Value::Tensor(tensor(j)),
-        Json::Map(m) if m.contains_key("dtype") => Value::DType(dtype(m["dtype"].text())),
-        other => panic!("{other:?}"),
-    }
-}
-
-/// All arguments in schema order, with the generator put where the schema has one.
-fn arguments(entry: &Entry, call: &Json, generator: &Generator) -> Vec<Value> {
-    let (given, named) = (
-        call.get("args").expect("args").list(),
-        call.get("kwargs").expect("kwargs"),
-    );
-    let strip = |t: &Type| match t {
-        Type::Optional(inner) => (**inner).clone(),
-        t => t.clone(),
-    };
-    entry
-        .schema
-        .args
-        .iter()
-        .enumerate()
-        .map(
-            |(i, a)| match (given.get(i).filter(|_| !a.kwarg_only), named.get(&a.name)) {
-                _ if a.name == "generator" => Value::Generator(generator.clone()),
-                (Some(j), _) | (None, Some(j)) => value(j, &strip(&a.ty)),
-                _ => match &a.default {
-                    Some(Default::Bool(b)) => Value::Bool(*b),
-                    Some(Default::Int(i)) => Value::Int(*i),
-                    Some(Default::Float(x)) => Value::Float(*x),
-                    _ => Value::None,
-                },
-            },
-        )
-        .collect()
-}
 
 fn bytes(t: &Tensor) -> Vec<u8> {
     let t = t.contiguous();
@@ -102,63 +19,48 @@ fn bytes(t: &Tensor) -> Vec<u8> {
     of!(F64 f64, F32 f32, F16 half::f16, BF16 half::bf16, I64 i64, I32 i32, I16 i16, I8 i8, U8 u8)
 }
 
-fn fnv(bytes: &[u8]) -> String {
-    let h = bytes.iter().fold(0xcbf2_9ce4_8422_2325u64, |h, b| {
-        (h ^ *b as u64).wrapping_mul(0x100_0000_01b3)
-    });
-    format!("{h:016x}")
+/// A long result is recorded as a hash.
+fn check(got: &Tensor, want: &serde_json::Value) -> Result<(), String> {
+    match want.get("fnv").and_then(|h| h.as_str()) {
+        None => compare::tensor(got, want, true),
+        Some(hash) => match format!("{:016x}", fnv(&bytes(got))) {
+            h if h == hash && got.dtype().name() == want["t"] => Ok(()),
+            h => Err(format!("{} with hash {h} instead of {hash}", got.dtype())),
+        },
+    }
 }
 
-fn check(got: &Tensor, want: &Json, name: &str) {
-    assert_eq!(got.dtype().name(), want.get("t").expect("a dtype").text(), "{name}");
-    let shape: Vec<i64> = got.shape().iter().map(|n| *n as i64).collect();
-    assert_eq!(shape, want.get("shape").expect("a shape").ints(), "{name}");
-    if let Some(hash) = want.get("fnv") {
-        assert_eq!(fnv(&bytes(got)), hash.text(), "{name}");
-        return;
+/// One call from a generator of the test's own: the default one serves the tests beside this one.
+fn draw(case: &Case, generator: &Generator) -> Result<(), String> {
+    let (entry, args) = run::resolve(case).ok_or("no such op")?;
+    match random::with_generator(generator, || entry.call(&args)) {
+        Ok(Value::Tensor(t)) => check(&t.contiguous(), case.get("out")),
+        Ok(Value::Tuple(ts)) => match &ts[..] {
+            [Value::Tensor(t), ..] => check(&t.contiguous(), case.get("out")),
+            _ => Err("no tensor".into()),
+        },
+        Ok(_) => Err("no tensor".into()),
+        Err(e) => Err(e.to_string()),
     }
-    if got.dtype() == DType::I64 {
-        let want: Vec<i64> = want.get("data").expect("elements").ints();
-        assert_eq!(got.contiguous().to_vec::<i64>(), want, "{name}");
-        return;
-    }
-    let wide = |x: f64| match got.dtype() {
-        DType::F32 => x as f32 as f64,
-        DType::F16 => half::f16::from_f32(x as f32).to_f64(),
-        DType::BF16 => half::bf16::from_f32(x as f32).to_f64(),
-        _ => x,
-    };
-    let want: Vec<f64> = want
-        .get("data")
-        .expect("elements")
-        .list()
-        .iter()
-        .map(|x| wide(x.float()))
-        .collect();
-    let got = got.to_dtype(DType::F64).contiguous().to_vec::<f64>();
-    assert!(want == got, "{name}: {got:?} instead of {want:?}");
 }
 
 #[test]
 fn golden_streams() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../golden/random.jsonl");
-    let text = std::fs::read_to_string(path).expect("golden/random.jsonl");
     let mut calls = 0;
-    for line in text.lines() {
-        let case = Json::parse(line);
+    for case in cases("random.jsonl") {
         let generator = Generator::new();
-        generator.manual_seed(case.get("seed").and_then(Json::int).expect("a seed") as u64);
-        for (i, call) in case.get("calls").expect("calls").list().iter().enumerate() {
-            let op = call.get("op").expect("an op").text();
-            let entry = registry().get(op).unwrap_or_else(|| panic!("no op {op}"));
-            let name = format!("{op}, call {i} of {}", &line[..line.len().min(300)]);
-            let result = entry
-                .call(&arguments(entry, call, &generator))
-                .unwrap_or_else(|e| panic!("{name}: {e}"));
-            let Value::Tensor(t) = result else {
-                panic!("{name}: not one tensor")
+        let seed = case.get("seed");
+        generator.manual_seed(seed.as_u64().unwrap_or_else(|| seed.as_i64().expect("a seed") as u64));
+        for (i, call) in case.get("calls").as_array().into_iter().flatten().enumerate() {
+            let op = call["op"].as_str().expect("an op").to_string();
+            let case = Case {
+                json: call.clone(),
+                key: String::new(),
+                op,
             };
-            check(&t, call.get("out").expect("a result"), &name);
+            if let Err(e) = draw(&case, &generator) {
+                panic!("call {i}, {call}: {e}");
+            }
             calls += 1;
         }
     }

@@ -16,6 +16,7 @@
 pub mod bernoulli;
 pub mod categorical;
 mod element;
+pub mod gamma_grad;
 pub mod integer;
 pub mod mt19937;
 pub mod normal;
