@@ -129,6 +129,8 @@ def cases():
         count, p = torch.tensor([[1.0], [20.0], [300.0]], dtype=dt), torch.linspace(0, 1, 9, dtype=F64).to(dt)
         yield Sequence(47)("binomial", count.expand(3, 9), p.expand(3, 9).contiguous())("rand", [2]).case
         yield Sequence(47)("_standard_gamma", torch.tensor([0.0, 0.1, 0.5, 1.0, 2.5, 30.0, 1000.0], dtype=dt))("rand", [2]).case
+        a = torch.tensor([0.1, 0.5, 1.0, 2.5, 7.0, 9.0, 9.0, 30.0], dtype=dt)
+        yield Sequence(47)("_standard_gamma_grad", a, torch.tensor([0.01, 0.7, 0.9, 2.0, 12.0, 9.3, 4.0, 50.0], dtype=dt)).case
         yield Sequence(47)("_sample_dirichlet", torch.tensor([[0.1, 0.5, 1.0], [2.0, 3.0, 40.0]], dtype=dt))("rand", [2]).case
     yield Sequence(53)("randint", 2**28, [5])("randint", 2**28 - 1, [5])("randint.low", -(2**63), 2**63 - 1, [5]).case
     yield Sequence(53).fill("random_.from", [5], F16, -3, None).fill("random_.from", [5], F16, 0, 65504).fill("random_.from", [5], BF16, -7, None).fill(
