@@ -32,7 +32,7 @@ fn scaled(alpha: Scalar, dtype: DType) -> Params {
     }
 }
 
-fn check_alpha(dtype: DType, alpha: Scalar) -> Result<()> {
+pub(crate) fn check_alpha(dtype: DType, alpha: Scalar) -> Result<()> {
     if matches!(alpha, Scalar::Bool(_)) && dtype != DType::Bool {
         bail!(Runtime, "Boolean alpha only supported for Boolean results.");
     }

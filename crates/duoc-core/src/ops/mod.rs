@@ -10,11 +10,15 @@ mod draw;
 pub mod dropout;
 pub mod factory;
 pub mod gamma;
+pub mod index;
+pub mod join;
+pub mod mask;
 pub mod matmul;
 pub mod pointwise;
 pub mod random;
 pub mod reduce;
 pub mod sample;
+pub mod scatter;
 pub mod shape;
 pub mod view;
 
@@ -28,10 +32,14 @@ pub static FAMILIES: &[&[&Op]] = &[
     dropout::OPS,
     factory::OPS,
     gamma::OPS,
+    index::OPS,
+    join::OPS,
+    mask::OPS,
     matmul::OPS,
     random::OPS,
     reduce::OPS,
     sample::OPS,
+    scatter::OPS,
     shape::OPS,
     view::OPS,
 ];
