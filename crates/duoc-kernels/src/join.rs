@@ -62,7 +62,7 @@ pub unsafe fn cat_rows(out: *mut u8, parts: &[Part], rows: usize) {
     if rows * width < 2 * PIECE {
         work(0, rows)
     } else {
-        par::for_range(rows, (PIECE / width).max(1), &work)
+        par::for_units(rows, (PIECE / width).max(1), &work)
     }
 }
 

@@ -84,6 +84,9 @@ pub fn for_chunks(chunks: usize, f: &(dyn Fn(usize) + Sync)) {
 
 /// Splits `0..n` into ranges of about `grain` elements and calls `f(begin, end)` for each.
 pub fn for_range(n: usize, grain: usize, f: &(dyn Fn(usize, usize) + Sync)) {
+    if n == 0 {
+        return;
+    }
     let chunks = n.div_ceil(grain.max(1)).min(num_threads() * 4).max(1);
     // Whole cache lines for any element size, so that two threads do not write to one line.
     let size = n.div_ceil(chunks).next_multiple_of(64);
@@ -91,6 +94,12 @@ pub fn for_range(n: usize, grain: usize, f: &(dyn Fn(usize, usize) + Sync)) {
         let begin = c * size;
         f(begin, (begin + size).min(n));
     });
+}
+
+/// As [`for_range`] for pieces of work that are large one by one (tiles, blocks, rows): ranges of `group` of them.
+pub fn for_units(n: usize, group: usize, f: &(dyn Fn(usize, usize) + Sync)) {
+    let group = group.clamp(1, n.max(1));
+    for_chunks(n.div_ceil(group), &|c| f(c * group, ((c + 1) * group).min(n)));
 }
 
 thread_local! {

@@ -171,7 +171,7 @@ pub unsafe fn triangle(
 ) {
     let [batch, rows, cols] = shape;
     let pair = Rows(out, input);
-    par::for_range(batch * rows, (par::GRAIN / cols.max(1)).max(1), &|begin, end| {
+    par::for_units(batch * rows, (par::GRAIN / cols.max(1)).max(1), &|begin, end| {
         for line in begin..end {
             let (b, r) = (line / rows, line % rows);
             // First column past the lower part, or first column of the upper part.

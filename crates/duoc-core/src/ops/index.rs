@@ -451,7 +451,15 @@ fn index_select_body(x: &Tensor, dim: i64, index: &Tensor) -> Result<Tensor> {
         *n = index.numel();
     }
     let plan = Plan::single(&flat, d, index)?;
-    let out = plan.take(&flat, &shape, false, |_| err!(Index, "index out of range in self"))?;
+    let out = plan.take(&flat, &shape, false, |b| match d {
+        0 => err!(Index, "index out of range in self"),
+        _ => err!(
+            Runtime,
+            "INDICES element is out of DATA bounds, id={} axis_dim={}",
+            b.index,
+            b.size
+        ),
+    })?;
     let shape: Dims = x.shape().into();
     out.record("IndexSelectBackward0", [x], |r| {
         let index = r.keep(index);

@@ -388,10 +388,7 @@ fn meshgrid_indexing_body(tensors: &[Tensor], indexing: &str) -> Result<Vec<Tens
         "xy" => {
             let mut swapped = tensors.to_vec();
             swapped.swap(0, 1);
-            let mut grids: Vec<Tensor> = meshgrid(&swapped)?
-                .iter()
-                .map(|g| super::view::transpose(g, 0, 1))
-                .collect::<Result<_>>()?;
+            let mut grids = meshgrid(&swapped)?;
             grids.swap(0, 1);
             Ok(grids)
         }

@@ -160,13 +160,7 @@ fn masked_select_body(x: &Tensor, mask: &Tensor) -> Result<Tensor> {
         Runtime,
         "masked_select: expected BoolTensor for mask"
     );
-    let shape = broadcast(mask.shape(), x.shape()).map_err(|_| {
-        // PyTorch names the tensor first.
-        match broadcast(x.shape(), mask.shape()) {
-            Err(e) => e,
-            Ok(_) => crate::err!(Runtime, "masked_select: the mask does not broadcast"),
-        }
-    })?;
+    let shape = broadcast(mask.shape(), x.shape())?;
     crate::layout::checked_numel(&shape, x.dtype().size())?;
     let data = dense(&expanded(x, &shape)?)?;
     let truth = dense(&expanded(mask, &shape)?)?;
@@ -292,8 +286,9 @@ fn nonzero_body(x: &Tensor) -> Result<Tensor> {
         // SAFETY: row-major with `n` elements; the output has a row for each true one.
         unsafe {
             let rows = kernels::count(p, n);
-            let out = Tensor::uninit(&[rows, x.dim()], DType::I64)?;
-            kernels::nonzero(out.data_ptr().cast(), p, truth.shape());
+            // As in PyTorch, the coordinates of one dimension lie together: the result is a transpose.
+            let out = Tensor::uninit_permuted(&[rows, x.dim()], &[1, 0], DType::I64)?;
+            kernels::nonzero(out.data_ptr().cast(), p, truth.shape(), rows);
             Ok(out)
         }
     })

@@ -9,6 +9,7 @@ use crate::layout::{Dims, broadcast};
 use crate::storage::{Mode, access};
 use crate::{DType, OrThrow, Result, Scalar, Tensor, bail, ensure, err, ops};
 use duoc_kernels::index::{self as kernels, BadIndex, Combine, Index};
+use duoc_kernels::pointwise::{Binary, Params};
 use smallvec::{SmallVec, smallvec};
 
 ops! {
@@ -155,6 +156,15 @@ fn take_along_dim_body(x: &Tensor, indices: &Tensor, dim: Option<i64>) -> Result
             *a = *b;
         }
         Ok(super::view::ints(&broadcast(&shape, other)?).to_vec())
+    };
+    // Indices count modulo the size, as PyTorch takes them.
+    let indices = &match x.shape().get(d) {
+        Some(n) if *n > 0 => {
+            let n = Tensor::scalar(*n as i64, DType::I64)?;
+            let (op, params) = (Binary::Remainder, Params::default());
+            super::pointwise::binary_row(op, "remainder", indices, &n, DType::I64, Dest::New, &params)?
+        }
+        _ => indices.clone(),
     };
     let index = super::shape::expand(indices, &with(x.shape(), indices.shape())?, false)?;
     let x = super::shape::expand(x, &with(indices.shape(), x.shape())?, false)?;
@@ -511,7 +521,6 @@ fn counts(x: &Tensor, d: usize, index: &Tensor, include_self: bool) -> Result<Te
 
 /// `x /= n`: true division of floats, floor division of integers.
 fn divide_into(x: &Tensor, n: &Tensor) -> Result<()> {
-    use duoc_kernels::pointwise::{Binary, Params};
     let op = if x.dtype().is_differentiable() {
         Binary::Div
     } else {

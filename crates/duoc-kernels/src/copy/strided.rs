@@ -324,7 +324,7 @@ unsafe fn copy_transposed(out: *mut u8, input: *const u8, dims: &[Dim], along: u
     if units * TILE * TILE * size < 2 * PIECE {
         work(0, units)
     } else {
-        par::for_range(units, grain, &work)
+        par::for_units(units, grain, &work)
     }
 }
 

@@ -165,7 +165,7 @@ pub unsafe fn take_blocks(out: *mut u8, input: *const u8, blocks: &Blocks, size:
     if outer * blocks.n * bytes < 2 * PIECE {
         work(0, units);
     } else {
-        par::for_range(units, (PIECE / (chunk * bytes)).max(1), &work);
+        par::for_units(units, (PIECE / (chunk * bytes)).max(1), &work);
     }
     Ok(())
 }
@@ -314,7 +314,7 @@ pub unsafe fn put_blocks(
     if serial || units == 1 {
         work(0, units)
     } else {
-        par::for_range(units, 1, &work)
+        par::for_units(units, 1, &work)
     }
     Ok(true)
 }

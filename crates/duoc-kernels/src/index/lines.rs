@@ -133,7 +133,7 @@ pub unsafe fn gather(
     if total < 2 * par::GRAIN {
         work(0, units)
     } else {
-        par::for_range(units, (par::GRAIN / piece).max(1), &work)
+        par::for_units(units, (par::GRAIN / piece).max(1), &work)
     }
     bad.into_inner()
         .unwrap_or_else(|e| e.into_inner())
@@ -222,7 +222,7 @@ pub unsafe fn scatter(
             let pieces = n.div_ceil(256);
             let piece = n.div_ceil(pieces);
             let units = rows / length * pieces;
-            par::for_range(units, (par::GRAIN / (length * piece)).max(1), &|begin, end| {
+            par::for_units(units, (par::GRAIN / (length * piece)).max(1), &|begin, end| {
                 for unit in begin..end {
                     let (run, from) = (unit / pieces, unit % pieces * piece);
                     let first = run / stride * stride * length + run % stride;
@@ -232,7 +232,7 @@ pub unsafe fn scatter(
             });
         }
         _ if serial || rows == 1 => (0..rows).for_each(|at| one(at, 0, n)),
-        _ => par::for_range(rows, (par::GRAIN / n).max(1), &|begin, end| {
+        _ => par::for_units(rows, (par::GRAIN / n).max(1), &|begin, end| {
             (begin..end).for_each(|at| one(at, 0, n))
         }),
     }

@@ -166,9 +166,9 @@ mod x86 {
     }
 }
 
-/// Writes the coordinates of the true elements of a contiguous mask of shape `shape`, row by row: `out` is `i64` with
-/// [`count`] rows of `shape.len()` columns.
-pub unsafe fn nonzero(out: *mut i64, mask: *const u8, shape: &[usize]) {
+/// Writes the coordinates of the true elements of a contiguous mask of shape `shape`, in row-major order: `out` is `i64`
+/// with one line of `total` values (see [`count`]) for each dimension.
+pub unsafe fn nonzero(out: *mut i64, mask: *const u8, shape: &[usize], total: usize) {
     let n: usize = shape.iter().product();
     let dims = shape.len();
     if n == 0 || dims == 0 {
@@ -177,13 +177,13 @@ pub unsafe fn nonzero(out: *mut i64, mask: *const u8, shape: &[usize]) {
     let shared = Shared(out.cast(), mask);
     with_positions(mask, n, &|begin, end, before| {
         let shared = &shared;
-        // SAFETY: the block's rows start at `before` and end where the next block's start.
+        // SAFETY: the block's values start at `before` in each line and end where the next block's start.
         unsafe {
-            let (out, mask) = (shared.0.cast::<i64>().add(before * dims), shared.1.add(begin));
+            let (out, mask) = (shared.0.cast::<i64>().add(before), shared.1.add(begin));
             if dims == 1 {
                 positions(out, mask, end - begin, begin as i64)
             } else {
-                coordinates(out, mask, begin, end, shape)
+                coordinates(out, total, mask, begin, end, shape)
             }
         }
     });
@@ -206,32 +206,28 @@ unsafe fn positions(out: *mut i64, mask: *const u8, n: usize, first: i64) {
     }
 }
 
-/// The positions of one run of the last dimension at a time, in 64-byte steps, with the outer coordinates in front.
-unsafe fn coordinates(mut out: *mut i64, mask: *const u8, begin: usize, end: usize, shape: &[usize]) {
+/// The positions within one run of the last dimension at a time, and the outer coordinates, which a run shares.
+unsafe fn coordinates(mut out: *mut i64, line: usize, mask: *const u8, begin: usize, end: usize, shape: &[usize]) {
     let dims = shape.len();
     let last = shape[dims - 1];
     let mut at = begin;
-    let mut found = [0i64; 64];
     while at < end {
         let column = at % last;
-        let n = (last - column).min(end - at).min(64);
+        let n = (last - column).min(end - at);
         let mask = mask.add(at - begin);
         let hits = count_block(mask, n);
         if hits > 0 {
-            positions(found.as_mut_ptr(), mask, n, column as i64);
+            positions(out.add((dims - 1) * line), mask, n, column as i64);
             let mut row = at / last;
-            let mut outer = [0i64; crate::nd::MAX_DIMS];
             for d in (0..dims - 1).rev() {
-                outer[d] = (row % shape[d]) as i64;
+                let c = (row % shape[d]) as i64;
                 row /= shape[d];
-            }
-            for hit in &found[..hits] {
-                for (d, c) in outer[..dims - 1].iter().enumerate() {
-                    out.add(d).write_unaligned(*c);
+                let to = out.add(d * line);
+                for i in 0..hits {
+                    to.add(i).write_unaligned(c);
                 }
-                out.add(dims - 1).write_unaligned(*hit);
-                out = out.add(dims);
             }
+            out = out.add(hits);
         }
         at += n;
     }

@@ -238,7 +238,7 @@ mod tests {
                         assert!((0..n * size).all(|i| block[i] == if mask[i / size] != 0 { input[i] } else { 0 }));
                     }
                     let mut found = vec![0i64; hits.len()];
-                    unsafe { nonzero(found.as_mut_ptr(), mask.as_ptr(), &[n]) };
+                    unsafe { nonzero(found.as_mut_ptr(), mask.as_ptr(), &[n], hits.len()) };
                     assert!(
                         found
                             .iter()
@@ -246,9 +246,10 @@ mod tests {
                     );
                     if n == 300_000 {
                         let mut found = vec![0i64; 3 * hits.len()];
-                        unsafe { nonzero(found.as_mut_ptr(), mask.as_ptr(), &[30, 100, 100]) };
-                        let rows = hits.iter().flat_map(|h| [h / 10_000, h / 100 % 100, h % 100]);
-                        assert!(rows.eq(found.iter().map(|v| *v as usize)));
+                        unsafe { nonzero(found.as_mut_ptr(), mask.as_ptr(), &[30, 100, 100], hits.len()) };
+                        let lines =
+                            [0, 1, 2].map(|d| hits.iter().map(move |h| [h / 10_000, h / 100 % 100, h % 100][d]));
+                        assert!(lines.into_iter().flatten().eq(found.iter().map(|v| *v as usize)));
                     }
                 }
             }
