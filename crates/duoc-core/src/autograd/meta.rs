@@ -177,6 +177,32 @@ impl Tensor {
         self.0.meta.get()?.state().edge.as_ref().map(|e| e.node.clone())
     }
 
+    /// Which output of [`Tensor::grad_fn`] this tensor is; 0 for leaves.
+    pub fn output_nr(&self) -> usize {
+        self.0.meta.get().and_then(|m| m.state().edge.as_ref().map(|e| e.slot)).unwrap_or(0)
+    }
+
+    /// The tensor that this one becomes when its data is replaced by that of `other` (PyTorch's `x.data = other`): its
+    /// elements and geometry, with this tensor's version counter and autograd state.
+    pub fn with_data(&self, other: &Tensor) -> Result<Tensor> {
+        ensure!(
+            self.dtype() == other.dtype() || !self.requires_grad() || other.dtype().is_differentiable(),
+            Runtime,
+            "data set to a tensor that requires gradients must be floating point or complex dtype"
+        );
+        let o = &*other.0;
+        let t = Tensor::assemble(
+            o.storage.clone(),
+            o.layout.clone(),
+            o.dtype,
+            self.0.bits,
+            self.0.version.clone(),
+            None,
+        );
+        let _ = t.0.meta.set(self.meta().clone());
+        Ok(t)
+    }
+
     /// The accumulated gradient.
     pub fn grad(&self) -> Option<Tensor> {
         self.0.meta.get()?.state().grad.clone()

@@ -10,7 +10,7 @@ use crate::autograd::meta::{Meta, ViewOf};
 use crate::layout::{Layout, Size};
 use crate::storage::Storage;
 use crate::{DType, Device, Result};
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
 /// An n-dimensional array that can differentiate itself.
@@ -28,6 +28,7 @@ pub(crate) struct Impl {
     pub(crate) version: Version,
     pub(crate) view: Option<Box<ViewOf>>,
     pub(crate) meta: OnceLock<Arc<Meta>>,
+    face: AtomicPtr<()>,
 }
 
 /// Elements are to be read as their conjugates (complex only).
@@ -80,6 +81,7 @@ impl Tensor {
             version,
             view,
             meta: OnceLock::new(),
+            face: AtomicPtr::default(),
         }))
     }
 
@@ -173,6 +175,12 @@ impl Tensor {
     /// A number for the identity of the tensor while it lives.
     pub fn id(&self) -> usize {
         Arc::as_ptr(&self.0) as usize
+    }
+
+    /// A slot for a language binding: the object that stands for this tensor there, so that one tensor is one
+    /// object. The tensor never reads it.
+    pub fn face(&self) -> &AtomicPtr<()> {
+        &self.0.face
     }
 
     /// Whether it was made from a plain number and promotes like one.

@@ -2,7 +2,7 @@
 
 use super::{Element, Tensor, WRAPPED};
 use crate::layout::{Layout, Strides, contiguous_strides};
-use crate::storage::foreign::VecMemory;
+use crate::storage::foreign::{Memory, VecMemory};
 use crate::storage::{Mode, Storage, access};
 use crate::{DType, OrThrow, Result, Scalar};
 
@@ -101,6 +101,46 @@ impl Tensor {
         let shape = [data.len()];
         let layout = Layout::contiguous(&shape, T::DTYPE).or_throw();
         Tensor::root(Storage::foreign(Box::new(VecMemory::new(data))), layout, T::DTYPE)
+    }
+
+    /// A tensor on memory that somebody else owns: the first element at `offset` bytes, strides in elements. An error
+    /// unless every element lies inside the memory.
+    pub fn from_memory(
+        memory: Box<dyn Memory>,
+        offset: usize,
+        shape: &[usize],
+        strides: &[isize],
+        dtype: DType,
+    ) -> Result<Tensor> {
+        crate::ensure!(
+            offset.is_multiple_of(dtype.size()),
+            Runtime,
+            "an offset of {offset} bytes is not a multiple of {}, the size of {dtype}",
+            dtype.size()
+        );
+        let layout = Layout::strided(shape, strides, offset / dtype.size(), dtype)?;
+        let needed = layout.span().and_then(|n| n.checked_mul(dtype.size()));
+        crate::ensure!(
+            layout.numel() == 0 || needed.is_some_and(|n| n <= memory.len()),
+            Runtime,
+            "shape {shape:?} with strides {strides:?} reaches beyond the {} bytes of the memory",
+            memory.len()
+        );
+        Ok(Tensor::root(Storage::foreign(memory), layout, dtype))
+    }
+
+    /// A tensor of the given shape with a copy of the bytes of its elements in row-major order.
+    pub fn from_bytes(bytes: &[u8], shape: &[usize], dtype: DType) -> Result<Tensor> {
+        let t = Tensor::uninit(shape, dtype)?;
+        crate::ensure!(
+            t.numel() * dtype.size() == bytes.len(),
+            Runtime,
+            "{} bytes are not the elements of a {dtype} tensor of shape {shape:?}",
+            bytes.len()
+        );
+        // SAFETY: the new tensor is contiguous, unshared and has this many bytes.
+        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), t.storage().data_ptr(), bytes.len()) };
+        Ok(t)
     }
 
     /// A 0-d tensor of the given dtype with a number.

@@ -1,0 +1,1 @@
+"""`torch.fft`: the registry's functions whose names begin with `fft_`."""

@@ -1,0 +1,1 @@
+"""`torch.special`: the registry's functions whose names begin with `special_`."""
