@@ -152,3 +152,125 @@ fn a_million_nodes_neither_recurse_nor_leak() {
     }
     drop(y);
 }
+
+/// One step of a two-layer network in plain ops: forward, backward, an update in place.
+fn step(w: &Tensor, v: &Tensor, x: &Tensor) -> duoc_core::Result<()> {
+    use duoc_core::autograd::mode::grad_mode;
+    use duoc_core::{Scalar, ops};
+    let one = Scalar::Int(1);
+    let h = ops::matmul::mm(x, w)?;
+    let y = ops::matmul::mm(&ops::arith::mul(&h, &h)?, v)?;
+    let loss = ops::reduce::sum(&ops::arith::mul(&y, &y)?, None)?;
+    loss.backward()?;
+    let _guard = grad_mode(false);
+    for p in [w, v] {
+        if let Some(g) = p.grad() {
+            let moved = ops::arith::sub(p, &ops::arith::mul(&g, &Tensor::wrapped(1e-4)?)?, one)?;
+            ops::copy::copy_(p, &moved)?;
+            p.set_grad(None)?;
+        }
+    }
+    Ok(())
+}
+
+/// Run by [`memory_does_not_grow_over_training_steps`] in a process of its own, so that other tests do not count.
+#[test]
+#[ignore = "a child process of memory_does_not_grow_over_training_steps"]
+fn child_long_training() {
+    let steps: usize = std::env::var("DUOC_LONG_STEPS")
+        .ok()
+        .and_then(|s| s.parse().ok())
+        .unwrap_or(100_000);
+    let w = leaf(&[0.1, 0.2, 0.3, 0.4])
+        .reshape(&[2, 2])
+        .detach()
+        .requires_grad_(true)
+        .unwrap();
+    let v = leaf(&[0.5, 0.6])
+        .reshape(&[2, 1])
+        .detach()
+        .requires_grad_(true)
+        .unwrap();
+    let x = Tensor::from_slice(&[1.0, -1.0]).reshape(&[1, 2]);
+    for _ in 0..1000 {
+        step(&w, &v, &x).unwrap();
+    }
+    let before = (duoc_core::storage::host::memory_allocated(), resident());
+    for _ in 0..steps {
+        step(&w, &v, &x).unwrap();
+    }
+    let after = (duoc_core::storage::host::memory_allocated(), resident());
+    assert_eq!(before.0, after.0, "bytes in tensors");
+    if let (Some(before), Some(after)) = (before.1, after.1) {
+        // One lost 64-byte block a step would be 6 MB.
+        assert!(
+            after < before + (1 << 20),
+            "resident memory went from {before} to {after} bytes"
+        );
+    }
+    println!("the child kept its size");
+}
+
+#[test]
+fn memory_does_not_grow_over_training_steps() {
+    let out = std::process::Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "autograd::child_long_training",
+            "--ignored",
+            "--nocapture",
+            "--test-threads",
+            "1",
+        ])
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&out.stdout);
+    assert!(
+        text.contains("the child kept its size"),
+        "{text}\n{}",
+        String::from_utf8_lossy(&out.stderr)
+    );
+}
+
+/// Resident memory of this process in bytes, where the system tells.
+fn resident() -> Option<usize> {
+    let text = std::fs::read_to_string("/proc/self/statm").ok()?;
+    text.split_whitespace().nth(1)?.parse::<usize>().ok()?.checked_mul(4096)
+}
+
+#[test]
+fn every_failed_allocation_of_a_step_is_an_error() {
+    use duoc_core::storage::host::fail_nth_allocation;
+    let w = leaf(&[0.1, 0.2, 0.3, 0.4])
+        .reshape(&[2, 2])
+        .detach()
+        .requires_grad_(true)
+        .unwrap();
+    let v = leaf(&[0.5, 0.6])
+        .reshape(&[2, 1])
+        .detach()
+        .requires_grad_(true)
+        .unwrap();
+    let x = Tensor::from_slice(&[1.0, -1.0]).reshape(&[1, 2]);
+    let mut failed = 0;
+    for n in 0..1000 {
+        fail_nth_allocation(Some(n));
+        let outcome = step(&w, &v, &x);
+        let unused = fail_nth_allocation(None);
+        match outcome {
+            Err(e) => {
+                assert_eq!(e.kind(), duoc_core::ErrorKind::OutOfMemory, "{e}");
+                failed += 1;
+            }
+            Ok(()) => {
+                assert!(unused, "allocation {n} failed and nobody said so");
+                break;
+            }
+        }
+        // The library goes on: the same step succeeds at once.
+        w.set_grad(None).unwrap();
+        v.set_grad(None).unwrap();
+        step(&w, &v, &x).unwrap();
+    }
+    assert!(failed > 10, "only {failed} allocations were seen");
+}

@@ -71,3 +71,53 @@ fn conversions() {
     assert_eq!(x.size().to_string(), "torch.Size([3])");
     assert_eq!(DType::I64.to_string(), "torch.int64");
 }
+
+/// Run by [`refused_under_ulimit`] in a process of its own whose address space is limited.
+#[test]
+#[ignore = "a child process of refused_under_ulimit"]
+fn child_under_ulimit() {
+    let e = catch(|| Tensor::zeros(&[1 << 33])).unwrap_err();
+    assert_eq!(e.kind(), ErrorKind::OutOfMemory);
+    assert!(e.message().contains("34359738368 bytes"), "{e}");
+    // Until the system refuses: many blocks that fit one by one.
+    let mut held = Vec::new();
+    let e = loop {
+        match catch(|| Tensor::zeros(&[1 << 24])) {
+            Ok(t) => held.push(t),
+            Err(e) => break e,
+        }
+        assert!(held.len() < 1000, "the limit is not in force");
+    };
+    assert_eq!(e.kind(), ErrorKind::OutOfMemory);
+    drop(held);
+    assert_eq!((&Tensor::zeros(&[1000]) + 1i64).sum().item().to_f64(), 1000.0);
+    println!("the child went on");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn refused_under_ulimit() {
+    let exe = std::env::current_exe().unwrap();
+    let script = format!(
+        "ulimit -v 3000000; exec '{}' --exact storage::child_under_ulimit --ignored --nocapture --test-threads 1",
+        exe.display()
+    );
+    let out = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
+    let text = String::from_utf8_lossy(&out.stdout);
+    assert!(
+        text.contains("the child went on"),
+        "{text}\n{}",
+        String::from_utf8_lossy(&out.stderr)
+    );
+}
+
+#[test]
+fn above_the_memory_limit() {
+    use duoc_core::storage::host::{memory_allocated, set_memory_limit};
+    // The limit is the process's: one far above what the other tests use, and a request far above that.
+    set_memory_limit(Some(memory_allocated() + (4 << 30)));
+    let e = catch(|| Tensor::zeros(&[1 << 31])).unwrap_err();
+    set_memory_limit(None);
+    assert_eq!(e.kind(), ErrorKind::OutOfMemory);
+    assert!(e.message().contains("memory limit"), "{e}");
+}
