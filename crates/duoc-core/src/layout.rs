@@ -189,6 +189,10 @@ impl Layout {
         Ok(Some(Layout::from_parts(shape.into(), strides, self.offset, numel)))
     }
 
+    fn parts(&self) -> (Dims, Strides) {
+        (Dims::from_slice(&self.shape), Strides::from_slice(&self.strides))
+    }
+
     /// The dimensions in a new order.
     pub fn permute(&self, order: &[usize]) -> Layout {
         let shape = order.iter().map(|d| self.shape[*d]).collect();
@@ -198,7 +202,7 @@ impl Layout {
 
     /// Two dimensions exchanged.
     pub fn transpose(&self, a: usize, b: usize) -> Layout {
-        let (mut shape, mut strides) = (self.shape.clone(), self.strides.clone());
+        let (mut shape, mut strides) = self.parts();
         shape.swap(a, b);
         strides.swap(a, b);
         Layout::from_parts(shape, strides, self.offset, self.numel)
@@ -206,7 +210,7 @@ impl Layout {
 
     /// `len` elements of dimension `d` from `start`, every `step`-th. The caller has clamped the range.
     pub fn slice(&self, d: usize, start: usize, len: usize, step: usize) -> Layout {
-        let (mut shape, mut strides) = (self.shape.clone(), self.strides.clone());
+        let (mut shape, mut strides) = self.parts();
         let offset = self.offset as isize
             + if len > 0 || start > 0 {
                 start as isize * strides[d]
@@ -225,7 +229,7 @@ impl Layout {
 
     /// Dimension `d` fixed at `index` and removed.
     pub fn select(&self, d: usize, index: usize) -> Layout {
-        let (mut shape, mut strides) = (self.shape.clone(), self.strides.clone());
+        let (mut shape, mut strides) = self.parts();
         let n = shape.remove(d);
         let s = strides.remove(d);
         let offset = (self.offset as isize + index as isize * s) as usize;
@@ -234,7 +238,7 @@ impl Layout {
 
     /// A new dimension of size 1 at position `d`.
     pub fn unsqueeze(&self, d: usize) -> Layout {
-        let (mut shape, mut strides) = (self.shape.clone(), self.strides.clone());
+        let (mut shape, mut strides) = self.parts();
         let s = if d < self.ndim() {
             strides[d].saturating_mul(shape[d] as isize)
         } else {

@@ -99,7 +99,7 @@ fn view_body(x: &Tensor, size: &[i64]) -> Result<Tensor> {
 }
 
 fn view_as(x: &Tensor, layout: Layout, name: &'static str) -> Result<Tensor> {
-    let old: Dims = x.shape().into();
+    let old = Dims::from_slice(x.shape());
     x.record_view(layout, name, move |_, g| reshape(g, &ints(&old)))
 }
 
@@ -254,7 +254,7 @@ fn select_body(x: &Tensor, dim: i64, index: i64) -> Result<Tensor> {
         x.shape()
     );
     let i = if index < 0 { index + n } else { index };
-    let shape: Dims = x.shape().into();
+    let shape = Dims::from_slice(x.shape());
     x.record_view(x.layout().select(d, i as usize), "SelectBackward0", move |_, g| {
         select_backward(g, &shape, d as i64, i)
     })
@@ -277,7 +277,7 @@ fn slice_body(x: &Tensor, dim: i64, start: Option<i64>, end: Option<i64>, step: 
     let end = clamp(end.unwrap_or(i64::MAX)).max(start);
     let len = if end == start { 0 } else { (end - start - 1) / step + 1 };
     let layout = x.layout().slice(d, start as usize, len as usize, step as usize);
-    let shape: Dims = x.shape().into();
+    let shape = Dims::from_slice(x.shape());
     x.record_view(layout, "SliceBackward0", move |_, g| {
         slice_backward(g, &shape, d as i64, start, end, step)
     })
@@ -330,14 +330,14 @@ fn unsqueeze_body(x: &Tensor, dim: i64) -> Result<Tensor> {
 }
 
 fn squeeze_body(x: &Tensor) -> Result<Tensor> {
-    let shape: Dims = x.shape().into();
+    let shape = Dims::from_slice(x.shape());
     let layout = x.layout().squeeze(|d| shape[d] == 1);
     x.record_view(layout, "SqueezeBackward0", move |_, g| reshape(g, &ints(&shape)))
 }
 
 fn squeeze_dim_body(x: &Tensor, dim: i64) -> Result<Tensor> {
     let d = x.wrap_dim(dim)?;
-    let shape: Dims = x.shape().into();
+    let shape = Dims::from_slice(x.shape());
     let layout = x.layout().squeeze(|k| k == d && shape[k] == 1);
     x.record_view(layout, "SqueezeBackward1", move |_, g| reshape(g, &ints(&shape)))
 }
@@ -353,7 +353,7 @@ fn squeeze_dims_body(x: &Tensor, dims: &[i64]) -> Result<Tensor> {
         );
         drop.push(d);
     }
-    let shape: Dims = x.shape().into();
+    let shape = Dims::from_slice(x.shape());
     let layout = x.layout().squeeze(|k| shape[k] == 1 && drop.contains(&k));
     x.record_view(layout, "SqueezeBackward2", move |_, g| reshape(g, &ints(&shape)))
 }
