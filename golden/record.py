@@ -10,6 +10,9 @@ import pathlib
 import sys
 import warnings
 
+if os.environ.get("PYTHONHASHSEED") != "0":
+    # The database walks over sets of names; their order must be the same each time.
+    os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, "PYTHONHASHSEED": "0"})
 os.environ["OMP_NUM_THREADS"] = "1"
 warnings.simplefilter("ignore")
 
