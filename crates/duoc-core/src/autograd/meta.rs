@@ -179,7 +179,11 @@ impl Tensor {
 
     /// Which output of [`Tensor::grad_fn`] this tensor is; 0 for leaves.
     pub fn output_nr(&self) -> usize {
-        self.0.meta.get().and_then(|m| m.state().edge.as_ref().map(|e| e.slot)).unwrap_or(0)
+        self.0
+            .meta
+            .get()
+            .and_then(|m| m.state().edge.as_ref().map(|e| e.slot))
+            .unwrap_or(0)
     }
 
     /// The tensor that this one becomes when its data is replaced by that of `other` (PyTorch's `x.data = other`): its

@@ -3,7 +3,7 @@
 use super::Tensor;
 use crate::ops::arith;
 use crate::{OrThrow, Result, Scalar};
-use std::ops::{Add, Div, Mul, Neg, Sub};
+use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 
 /// What may stand beside a tensor in an operation: a tensor or a number.
 pub trait Operand {
@@ -78,5 +78,46 @@ impl Neg for &Tensor {
     #[track_caller]
     fn neg(self) -> Tensor {
         self * -1i64
+    }
+}
+
+macro_rules! in_place {
+    ($trait:ident $assign:ident $method:ident $doc:literal $f:expr) => {
+        impl Tensor {
+            #[doc = $doc]
+            #[track_caller]
+            pub fn $method(&self, other: impl Operand) -> &Tensor {
+                let result = other.with(|o| crate::op::in_place(self, [self, o], |x| $f(x, o)));
+                result.or_throw();
+                self
+            }
+        }
+        impl<R: Operand> $trait<R> for Tensor {
+            #[track_caller]
+            fn $assign(&mut self, other: R) {
+                self.$method(other);
+            }
+        }
+    };
+}
+
+in_place!(AddAssign add_assign add_ "Adds `other` to every element, in place; `x += other` is the same." |a, b| arith::add(a, b, Scalar::Int(1)));
+in_place!(SubAssign sub_assign sub_ "Subtracts `other` from every element, in place; `x -= other` is the same." |a, b| arith::sub(a, b, Scalar::Int(1)));
+in_place!(MulAssign mul_assign mul_ "Multiplies every element by `other`, in place; `x *= other` is the same." arith::mul);
+in_place!(DivAssign div_assign div_ "Divides every element by `other`, in place; `x /= other` is the same." arith::div);
+
+#[cfg(test)]
+mod tests {
+    use crate::Tensor;
+
+    #[test]
+    fn operators_in_place() {
+        let mut x = Tensor::from_slice(&[1.0f32, 2.0]);
+        let view = x.view(&[2, 1]);
+        x += 1.0;
+        x *= &view.view(&[2]);
+        x.sub_(1.0).div_(&Tensor::from_slice(&[1.0f32, 2.0]));
+        assert_eq!(view.to_vec::<f32>(), [3.0, 4.0]);
+        assert!(crate::catch(|| x.add_(&Tensor::from_slice(&[1.0f32, 2.0, 3.0]))).is_err());
     }
 }
