@@ -1,10 +1,12 @@
 //! The tensor: a handle to a layout on a storage, with a version counter, view information and autograd state.
 
 pub mod convert;
+mod fmt;
 mod new;
 mod operators;
 
 pub use convert::Element;
+pub use fmt::{PrintOptions, get_printoptions, set_printoptions};
 
 use crate::autograd::meta::{Meta, ViewOf};
 use crate::layout::{Layout, Size};
@@ -246,8 +248,3 @@ impl Tensor {
     }
 }
 
-impl std::fmt::Debug for Tensor {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Tensor({:?}, {})", self.shape(), self.dtype().name())
-    }
-}
