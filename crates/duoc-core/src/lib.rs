@@ -26,4 +26,4 @@ pub use error::{Error, ErrorKind, OrThrow, Result, catch, throw};
 pub use layout::{Layout, Size};
 pub use promote::{default_dtype, promote_types, result_type, set_default_dtype};
 pub use scalar::Scalar;
-pub use tensor::{Element, PrintOptions, Tensor, convert, get_printoptions, set_printoptions};
+pub use tensor::{Element, PrintOptions, Tensor, TensorOptions, convert, get_printoptions, set_printoptions};

@@ -73,33 +73,61 @@ impl Scalar {
         matches!(self, Scalar::Int(_) | Scalar::UInt(_)) || bools && matches!(self, Scalar::Bool(_))
     }
 
-    /// The little-endian bytes of the number as an element of `dtype` (at most 16), or an overflow error as
-    /// PyTorch's checked conversion gives it: integers must fit (negative ones wrap into unsigned types of the same
-    /// width), floats must be in range of an integer type.
+    /// The native bytes of the number as an element of `dtype` (at most 16), or an overflow error as PyTorch's checked
+    /// conversion gives it.
+    ///
+    /// Negative integers wrap into unsigned types, reals are truncated to integers; otherwise the number must lie in
+    /// the range of the dtype. NaN and infinities fit where the dtype has them, and everything fits bool.
     pub fn to_bytes(self, dtype: DType) -> Result<[u8; 16]> {
-        let mut out = [0u8; 16];
-        if dtype.is_int() {
-            let fits = match (self, int_range(dtype)) {
-                (Scalar::Int(i), (lo, hi)) => {
-                    let lo = if dtype.is_signed() { lo } else { -(hi / 2) - 1 };
-                    (i as i128) >= lo && (i as i128) <= hi
-                }
-                (Scalar::UInt(i), (_, hi)) => (i as i128) <= hi,
-                (Scalar::Float(x) | Scalar::Complex(x, _), (lo, hi)) => {
-                    x.is_finite() && x.trunc() >= lo as f64 && x.trunc() <= hi as f64
-                }
-                (Scalar::Bool(_), _) => true,
-            };
-            if !fits {
-                bail!(
-                    Runtime,
-                    "value cannot be converted to type {} without overflow",
-                    c_type_name(dtype)
-                );
-            }
+        let imag_lost = matches!(self, Scalar::Complex(_, im) if im != 0.0) && !dtype.is_complex();
+        let parts = match self {
+            Scalar::Complex(re, im) => [Scalar::Float(re), Scalar::Float(im)],
+            s => [s, Scalar::Int(0)],
+        };
+        if dtype != DType::Bool && (imag_lost || !parts.into_iter().all(|p| p.fits(dtype))) {
+            bail!(
+                Runtime,
+                "value cannot be converted to type {} without overflow",
+                c_type_name(dtype)
+            );
         }
+        Ok(self.to_bytes_wrapping(dtype))
+    }
+
+    /// As [`Scalar::to_bytes`] without the check for 8- and 16-bit floats, whose conversion has an answer for every
+    /// number: PyTorch's way for single elements.
+    pub(crate) fn to_bytes_single(self, dtype: DType) -> Result<[u8; 16]> {
+        let real = !matches!(self, Scalar::Complex(_, im) if im != 0.0);
+        if real && (dtype.is_half() || dtype.is_float8()) {
+            Ok(self.to_bytes_wrapping(dtype))
+        } else {
+            self.to_bytes(dtype)
+        }
+    }
+
+    /// As [`Scalar::to_bytes`] without the check.
+    pub(crate) fn to_bytes_wrapping(self, dtype: DType) -> [u8; 16] {
+        let mut out = [0u8; 16];
         self.write(dtype, &mut out);
-        Ok(out)
+        out
+    }
+
+    /// Whether a real number lies in the range of a dtype.
+    fn fits(self, dtype: DType) -> bool {
+        if !dtype.is_int() {
+            let (most, unbounded) = float_range(dtype);
+            let x = self.to_f64();
+            return x.is_nan() || x.is_infinite() && unbounded || x.abs() <= most;
+        }
+        let (lo, hi) = int_range(dtype);
+        match self {
+            // Negative integers wrap into unsigned types.
+            Scalar::Int(i) => (if dtype.is_signed() { lo } else { -hi }..=hi).contains(&(i as i128)),
+            Scalar::UInt(i) => (i as i128) <= hi,
+            Scalar::Bool(_) => true,
+            // `hi + 1` is a power of two, so it is exact; the fraction is cut off above but counts below.
+            Scalar::Float(x) | Scalar::Complex(x, _) => x >= lo as f64 && x < (hi + 1) as f64,
+        }
     }
 
     fn write(self, dtype: DType, out: &mut [u8; 16]) {
@@ -140,8 +168,32 @@ fn int_range(dtype: DType) -> (i128, i128) {
     }
 }
 
+/// The largest finite number of a floating dtype, and whether it has infinities; of the parts of a complex one.
+fn float_range(dtype: DType) -> (f64, bool) {
+    match dtype {
+        DType::F16 => (65504.0, true),
+        DType::BF16 => (f64::from(half::bf16::MAX.to_f32()), true),
+        DType::F32 | DType::C64 => (f64::from(f32::MAX), true),
+        DType::F8E4M3FN => (448.0, false),
+        DType::F8E4M3FNUZ => (240.0, false),
+        DType::F8E5M2 => (57344.0, true),
+        DType::F8E5M2FNUZ => (57344.0, false),
+        _ => (f64::MAX, true),
+    }
+}
+
 fn c_type_name(dtype: DType) -> &'static str {
     match dtype {
+        DType::F16 => "c10::Half",
+        DType::BF16 => "c10::BFloat16",
+        DType::F32 => "float",
+        DType::F64 => "double",
+        DType::F8E4M3FN => "c10::Float8_e4m3fn",
+        DType::F8E5M2 => "c10::Float8_e5m2",
+        DType::F8E4M3FNUZ => "c10::Float8_e4m3fnuz",
+        DType::F8E5M2FNUZ => "c10::Float8_e5m2fnuz",
+        DType::C64 => "c10::complex<float>",
+        DType::C128 => "c10::complex<double>",
         DType::U8 => "uint8_t",
         DType::I8 => "int8_t",
         DType::I16 => "int16_t",

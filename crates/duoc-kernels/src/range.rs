@@ -1,8 +1,8 @@
 //! Sequences: `arange`, `linspace`, `logspace`, with the bits that PyTorch's CPU kernels give.
 //!
-//! (`logspace` in float32 and narrower may differ in the last bit.) PyTorch's sums are contracted to fused multiply-adds except in `logspace`, and its `arange` works in vectors whose
-//! first element is rounded to the dtype before the multiples of the step are added; both show in the last bit, so both
-//! are repeated here.
+//! (`logspace` in float32 and narrower may differ in the last bit.) PyTorch's sums are contracted to fused multiply-adds
+//! except in `logspace`, and its `arange` works in vectors whose first element is rounded to the dtype before the
+//! multiples of the step are added; both show in the last bit, so both are repeated here.
 
 use crate::DType;
 use crate::copy::numbers::*;
@@ -77,6 +77,21 @@ pub unsafe fn arange_float(dtype: DType, out: *mut u8, start: f64, step: f64, n:
             let base = bf16_to_f32(f32_to_bf16(step32.mul_add(base as f32, start32)));
             o.set(i, f32_to_bf16(step32.mul_add(lane as f32, base)))
         }),
+        _ => return false,
+    }
+    true
+}
+
+/// As [`arange_float`] with every element computed by itself: PyTorch's `range`.
+pub unsafe fn steps_float(dtype: DType, out: *mut u8, start: f64, step: f64, n: usize) -> bool {
+    let target = Out(out, dtype.size() as isize);
+    let (start32, step32) = (start as f32, step as f32);
+    let narrow = move |i: usize| step32.mul_add(i as f32, start32);
+    match dtype {
+        DType::F64 => each(target, n, |o, i| o.set(i, step.mul_add(i as f64, start))),
+        DType::F32 => each(target, n, |o, i| o.set(i, step.mul_add(i as f64, start) as f32)),
+        DType::F16 => each(target, n, |o, i| o.set(i, f32_to_f16(narrow(i)))),
+        DType::BF16 => each(target, n, |o, i| o.set(i, f32_to_bf16(narrow(i)))),
         _ => return false,
     }
     true

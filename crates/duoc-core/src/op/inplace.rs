@@ -7,6 +7,7 @@ use crate::iter::assert_no_internal_overlap;
 use crate::ops::copy::{copy_data, to_dtype};
 use crate::promote::category;
 use crate::{DType, Result, Tensor, bail, ensure};
+use std::borrow::Cow;
 
 /// Whether a result of dtype `from` may be written into a tensor of dtype `to` (PyTorch's `can_cast`): the category
 /// may not fall from complex to real, from floating to integral, or from a number to bool.
@@ -88,6 +89,7 @@ pub fn finish_out(op: &Op, inputs: &[Value], outs: Vec<Tensor>) -> Result<Value>
         "{}(): functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad.",
         op.name()
     );
+    let inputs = &factory_inputs(op, inputs, &outs)?[..];
     if let (Some(write), [out]) = (op.write, &outs[..])
         && !out.is_inference()
     {
@@ -127,6 +129,32 @@ pub fn finish_out(op: &Op, inputs: &[Value], outs: Vec<Tensor>) -> Result<Value>
         1 => Value::Tensor(written.swap_remove(0)),
         _ => Value::Tuple(written.into_iter().map(Value::Tensor).collect()),
     })
+}
+
+/// The inputs of a factory function's `out=` form: the dtype is the output's.
+fn factory_inputs<'a>(op: &Op, inputs: &'a [Value], outs: &[Tensor]) -> Result<Cow<'a, [Value]>> {
+    let [out] = outs else { return Ok(inputs.into()) };
+    if inputs.iter().any(|v| !v.tensors().is_empty()) {
+        return Ok(inputs.into());
+    }
+    let schema = super::Schema::parse(op.schema).map_err(|e| crate::err!(Runtime, "{e}"))?;
+    let Some(at) = schema.args.iter().position(|a| a.name == "dtype") else {
+        return Ok(inputs.into());
+    };
+    match inputs.get(at) {
+        Some(Value::DType(d)) if *d != out.dtype() => bail!(
+            Runtime,
+            "dtype {} does not match dtype of out parameter ({})",
+            d.scalar_type_name(),
+            out.dtype().scalar_type_name()
+        ),
+        Some(Value::None) => {
+            let mut inputs = inputs.to_vec();
+            inputs[at] = Value::DType(out.dtype());
+            Ok(inputs.into())
+        }
+        _ => Ok(inputs.into()),
+    }
 }
 
 /// Copies a result into `out`, or gives `out` a new storage of the result's shape.

@@ -16,6 +16,7 @@ pub mod mask;
 pub mod matmul;
 pub mod pointwise;
 pub mod random;
+pub mod range;
 pub mod reduce;
 pub mod sample;
 pub mod scatter;
@@ -37,6 +38,7 @@ pub static FAMILIES: &[&[&Op]] = &[
     mask::OPS,
     matmul::OPS,
     random::OPS,
+    range::OPS,
     reduce::OPS,
     sample::OPS,
     scatter::OPS,

@@ -2,11 +2,15 @@
 
 pub mod convert;
 mod fmt;
+mod nested;
 mod new;
 mod operators;
+mod options;
 
 pub use convert::Element;
 pub use fmt::{PrintOptions, get_printoptions, set_printoptions};
+pub use nested::Nested;
+pub use options::TensorOptions;
 
 use crate::autograd::meta::{Meta, ViewOf};
 use crate::layout::{Layout, Size};
@@ -247,4 +251,3 @@ impl Tensor {
         crate::layout::wrap_dim(dim, self.dim())
     }
 }
-

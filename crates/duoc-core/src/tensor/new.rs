@@ -155,7 +155,7 @@ impl Tensor {
     }
 
     fn zero_dim(value: Scalar, dtype: DType, bits: u8) -> Result<Tensor> {
-        let bytes = value.to_bytes(dtype)?;
+        let bytes = value.to_bytes_single(dtype)?;
         let storage = Storage::host(dtype.size())?;
         // SAFETY: the storage is new, unshared and holds one element.
         unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), storage.data_ptr(), dtype.size()) };

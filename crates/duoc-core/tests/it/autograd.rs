@@ -61,7 +61,7 @@ fn stale_saved_tensors_are_noticed() {
     let e = y.backward().unwrap_err();
     assert!(
         e.message().contains(
-            "[torch.DoubleTensor [2]], which is output 0 of FillBackward0, is at version 1; expected version 0"
+            "[torch.DoubleTensor [2]], which is output 0 of FillBackward2, is at version 1; expected version 0"
         ),
         "{e}"
     );

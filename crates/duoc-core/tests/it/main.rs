@@ -3,12 +3,14 @@
 //! What every op inherits from its golden cases: [`forward`], [`gradients`], [`forms`], [`promotion`], [`threads`].
 
 mod autograd;
+mod factory;
 mod forms;
 mod forward;
 mod fuzz;
 mod golden;
 mod gradients;
 mod matmul;
+mod printing;
 mod promotion;
 mod random;
 mod storage;
