@@ -8,6 +8,7 @@ pub mod contract;
 pub mod copy;
 mod draw;
 pub mod dropout;
+pub mod einsum;
 pub mod factory;
 pub mod gamma;
 pub mod index;
@@ -31,6 +32,7 @@ pub static FAMILIES: &[&[&Op]] = &[
     contract::OPS,
     copy::OPS,
     dropout::OPS,
+    einsum::OPS,
     factory::OPS,
     gamma::OPS,
     index::OPS,

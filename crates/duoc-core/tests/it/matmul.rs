@@ -1,7 +1,7 @@
 //! Matrix products and contractions: shapes, gradients of gradients, PyTorch's words.
 
 use duoc_core::autograd::{GradCheck, gradcheck, gradgradcheck};
-use duoc_core::ops::{contract, matmul};
+use duoc_core::ops::{self, contract, matmul};
 use duoc_core::{DType, ErrorKind, Result, Scalar, Tensor};
 
 const ONE: Scalar = Scalar::Int(1);
@@ -309,4 +309,159 @@ fn graphs_are_named_as_pytorch_names_them() {
         name(&contract::linear(&a.select(0, 0), &b.t(), Some(&b.select(0, 0))).unwrap()),
         "AddmmBackward0"
     );
+}
+
+/// The sum by its definition; equations of letters only, with an output.
+fn einsum_by_definition(equation: &str, tensors: &[Tensor]) -> Vec<f64> {
+    let (left, right) = equation.split_once("->").unwrap();
+    let operands: Vec<&str> = left.split(',').collect();
+    let mut letters: Vec<char> = right.chars().collect();
+    let kept = letters.len();
+    for c in left.chars().filter(|c| *c != ',') {
+        if !letters.contains(&c) {
+            letters.push(c);
+        }
+    }
+    let mut sizes = vec![1; letters.len()];
+    for (labels, x) in operands.iter().zip(tensors) {
+        for (c, n) in labels.chars().zip(x.shape()) {
+            let at = letters.iter().position(|l| *l == c).unwrap();
+            if *n != 1 {
+                sizes[at] = *n;
+            }
+        }
+    }
+    let values: Vec<Vec<f64>> = tensors.iter().map(Tensor::to_vec::<f64>).collect();
+    let outputs: usize = sizes[..kept].iter().product();
+    let terms: usize = sizes[kept..].iter().product();
+    let mut out = vec![0.0; outputs];
+    for i in 0..outputs * terms {
+        let mut rest = i;
+        let mut index = vec![0; letters.len()];
+        for d in (0..letters.len()).rev() {
+            index[d] = rest % sizes[d];
+            rest /= sizes[d];
+        }
+        let mut product = 1.0;
+        for ((labels, x), v) in operands.iter().zip(tensors).zip(&values) {
+            let mut at = 0;
+            for (c, n) in labels.chars().zip(x.shape()) {
+                let k = index[letters.iter().position(|l| *l == c).unwrap()];
+                at = at * n + if *n == 1 { 0 } else { k };
+            }
+            product *= v[at];
+        }
+        out[i / terms] += product;
+    }
+    out
+}
+
+#[test]
+fn einsum_follows_its_definition() {
+    let cases: [(&str, &[&[usize]]); 14] = [
+        ("ij,jk->ik", &[&[2, 3], &[3, 4]]),
+        ("ij->ji", &[&[2, 3]]),
+        ("ij->", &[&[2, 3]]),
+        ("ii->i", &[&[3, 3]]),
+        ("ii->", &[&[3, 3]]),
+        ("iji->j", &[&[3, 2, 3]]),
+        ("i,j->ij", &[&[2], &[3]]),
+        ("bij,bjk->bik", &[&[2, 3, 2], &[2, 2, 4]]),
+        ("bhid,bhjd->bhij", &[&[2, 2, 3, 2], &[2, 2, 4, 2]]),
+        ("ijk,jil->kl", &[&[2, 3, 2], &[3, 2, 2]]),
+        ("ab,bc,cd->da", &[&[2, 3], &[3, 2], &[2, 4]]),
+        ("ab,ab,c->c", &[&[2, 3], &[1, 3], &[2]]),
+        ("aab,bc->ca", &[&[2, 2, 3], &[3, 2]]),
+        ("ij,kj->i", &[&[2, 0], &[3, 0]]),
+    ];
+    for (equation, shapes) in cases {
+        let inputs: Vec<Tensor> = shapes.iter().enumerate().map(|(i, s)| leaf(s, i, i == 1)).collect();
+        let expected = einsum_by_definition(equation, &inputs);
+        let got = ops::einsum::einsum(equation, &inputs, None).unwrap().to_vec::<f64>();
+        assert_eq!(got.len(), expected.len(), "{equation}");
+        for (g, e) in got.iter().zip(&expected) {
+            assert!((g - e).abs() < 1e-9, "{equation}: {g} for {e}");
+        }
+        let f = |x: &[Tensor]| ops::einsum::einsum(equation, x, None).map(|y| vec![y]);
+        gradcheck(&f, &inputs, GradCheck::default()).unwrap_or_else(|e| panic!("{equation}: {e}"));
+        gradgradcheck(&f, &inputs, GradCheck::default()).unwrap_or_else(|e| panic!("{equation}: {e}"));
+    }
+}
+
+#[test]
+fn einsum_forms_and_words() {
+    let x = |shape: &[usize]| values(shape, 3);
+    let run = |equation: &str, tensors: &[Tensor]| ops::einsum::einsum(equation, tensors, None);
+    let shape = |equation: &str, tensors: &[Tensor]| run(equation, tensors).unwrap().shape().to_vec();
+    assert_eq!(
+        shape("...ij,...jk->...ik", &[x(&[5, 1, 2, 3]), x(&[4, 3, 2])]),
+        [5, 4, 2, 2]
+    );
+    assert_eq!(shape("b...,b", &[x(&[2, 3, 4]), x(&[2])]), [3, 4]);
+    assert_eq!(shape("ba,cb", &[x(&[2, 3]), x(&[4, 2])]), [3, 4]);
+    assert_eq!(shape(" i j , j k -> i k ", &[x(&[2, 3]), x(&[3, 4])]), [2, 4]);
+    assert!(shape("...->", &[x(&[2, 3])]).is_empty());
+    let chain = [x(&[2, 3]), x(&[3, 4]), x(&[4, 2])];
+    let left = run("ab,bc,cd->ad", &chain).unwrap().to_vec::<f64>();
+    let right = ops::einsum::einsum("ab,bc,cd->ad", &chain, Some(&[1, 2, 0, 1]))
+        .unwrap()
+        .to_vec::<f64>();
+    for (l, r) in left.iter().zip(&right) {
+        assert!((l - r).abs() < 1e-9);
+    }
+    for (equation, tensors, text) in [
+        ("ij", vec![], "einsum(): must provide at least one operand"),
+        (
+            "ij,jk",
+            vec![x(&[2, 2])],
+            "einsum(): fewer operands were provided than specified in the equation",
+        ),
+        (
+            "ij",
+            vec![x(&[2, 2]); 2],
+            "einsum(): more operands were provided than specified in the equation",
+        ),
+        (
+            "i.j",
+            vec![x(&[2, 2])],
+            "einsum(): found '.' for operand 0 that is not part of any ellipsis",
+        ),
+        (
+            "......",
+            vec![x(&[2, 2])],
+            "einsum(): found '.' for operand 0 for which an ellipsis was already found",
+        ),
+        (
+            "i1",
+            vec![x(&[2, 2])],
+            "einsum(): invalid subscript given at index 1 in the equation string, subscripts must be in [a-zA-Z]",
+        ),
+        (
+            "ijk",
+            vec![x(&[2, 2])],
+            "einsum(): the number of subscripts in the equation (3) does not match the number of dimensions (2) for operand 0 and no ellipsis was given",
+        ),
+        (
+            "ij->ii",
+            vec![x(&[2, 2])],
+            "einsum(): output subscript i appears more than once in the output",
+        ),
+        (
+            "ij->k",
+            vec![x(&[2, 2])],
+            "einsum(): output subscript k does not appear in the equation for any input operand",
+        ),
+        (
+            "ii",
+            vec![x(&[2, 3])],
+            "einsum(): subscript i is repeated for operand 0 but the sizes don't match, 3 != 2",
+        ),
+        (
+            "ij,jk->ik",
+            vec![x(&[2, 3]), x(&[4, 4])],
+            "einsum(): subscript j has size 4 for operand 1 which does not broadcast with previously seen size 3",
+        ),
+    ] {
+        assert_eq!(run(equation, &tensors).unwrap_err().message(), text);
+    }
 }
