@@ -83,7 +83,10 @@ fn items(t: &Tensor, index: &Bound<'_, PyAny>) -> PyResult<Vec<Item>> {
         if t.dim() == 0 && matches!(list[..], [Item::Slice(..)]) {
             return Err(PyIndexError::new_err("slice() cannot be applied to a 0-dim tensor."));
         }
-        return Err(PyIndexError::new_err(format!("too many indices for tensor of dimension {}", t.dim())));
+        return Err(PyIndexError::new_err(format!(
+            "too many indices for tensor of dimension {}",
+            t.dim()
+        )));
     }
     Ok(list)
 }
@@ -118,10 +121,13 @@ fn item(x: &Bound<'_, PyAny>) -> PyResult<Item> {
         let to = if is_mask(&t) { t.dtype() } else { DType::I64 };
         return Ok(Item::Tensor(run(x.py(), || ops::copy::to_dtype(&t, to))?));
     }
-    let module = x.get_type().module().map_or(String::new(), |m| match m.to_string().as_str() {
-        "builtins" => String::new(),
-        m => format!("{m}."),
-    });
+    let module = x
+        .get_type()
+        .module()
+        .map_or(String::new(), |m| match m.to_string().as_str() {
+            "builtins" => String::new(),
+            m => format!("{m}."),
+        });
     Err(PyIndexError::new_err(format!(
         "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got {module}{})",
         x.get_type().name()?
@@ -138,7 +144,11 @@ fn bound(slice: &Bound<'_, PyAny>, name: &str) -> PyResult<Option<i64>> {
     }
     match v.call_method0("__index__") {
         // A bound beyond what an index can be is clamped, as by Python's own sequences.
-        Ok(i) => Ok(Some(i.extract::<i64>().unwrap_or(if i.lt(0)? { i64::MIN } else { i64::MAX }))),
+        Ok(i) => Ok(Some(i.extract::<i64>().unwrap_or(if i.lt(0)? {
+            i64::MIN
+        } else {
+            i64::MAX
+        }))),
         Err(_) => Err(PyTypeError::new_err(
             "slice indices must be integers or None or have an __index__ method",
         )),
@@ -155,7 +165,11 @@ fn tensor_item(py: Python<'_>, t: Tensor) -> PyResult<Item> {
         return Ok(Item::Tensor(t));
     }
     let value = run(py, || t.try_item())?;
-    Ok(if is_mask(&t) { Item::Bool(value.to_bool()) } else { Item::Int(value.to_i64()) })
+    Ok(if is_mask(&t) {
+        Item::Bool(value.to_bool())
+    } else {
+        Item::Int(value.to_i64())
+    })
 }
 
 /// The view that the plain indices make, and the tensors that index it.
@@ -261,14 +275,21 @@ pub fn set(x: &Bound<'_, PyTensor>, index: &Bound<'_, PyAny>, value: &Bound<'_, 
 }
 
 fn number(t: &Tensor, value: &Bound<'_, PyAny>) -> PyResult<Tensor> {
-    let s = match convert::is_numpy_scalar(value)? && !value.hasattr("__index__")? && value.cast::<pyo3::types::PyFloat>().is_err() {
+    let s = match convert::is_numpy_scalar(value)?
+        && !value.hasattr("__index__")?
+        && value.cast::<pyo3::types::PyFloat>().is_err()
+    {
         true => None,
         false => convert::scalar(value)?,
     };
     match s {
         Some(s) => {
             // A bool is the number 0 or 1.
-            let s = if let Scalar::Bool(b) = s { Scalar::Int(b as i64) } else { s };
+            let s = if let Scalar::Bool(b) = s {
+                Scalar::Int(b as i64)
+            } else {
+                s
+            };
             quick(|| Tensor::scalar(s, t.dtype()))
         }
         None => Err(PyTypeError::new_err(format!(

@@ -69,6 +69,7 @@ fn extension(m: &Bound<'_, PyModule>) -> PyResult<()> {
         settings::can_cast,
         settings::_result_type,
         settings::_text,
+        settings::_set_printoptions,
         settings::_dtypes,
         settings::_get_num_threads,
         settings::_set_num_threads,

@@ -132,8 +132,3 @@ pub fn array_interface(py: Python<'_>, t: &Tensor) -> PyResult<Py<PyAny>> {
     d.set_item("data", (address, false))?;
     Ok(d.into_any().unbind())
 }
-
-/// The text of a tensor.
-pub fn text(py: Python<'_>, t: &Tensor) -> PyResult<String> {
-    run(py, || Ok(format!("{t:?}")))
-}

@@ -1,11 +1,11 @@
 //! Settings of the library, promotion of dtypes, and what the package tells the extension when it is imported.
 
 use crate::convert;
-use crate::error::quick;
+use crate::error::{quick, run};
 use crate::results::NAMED;
 use crate::tensor::{PyTensor, SIZE, handle};
 use crate::types::{PyDType, dtype};
-use duoc_core::{DType, Tensor};
+use duoc_core::{DType, PrintOptions, Tensor, get_printoptions, set_printoptions};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
@@ -64,8 +64,35 @@ pub fn _result_type(a: &Bound<'_, PyAny>, b: &Bound<'_, PyAny>) -> PyResult<Py<P
 
 /// The text of a tensor, with the name of its class.
 #[pyfunction]
-pub fn _text(t: &Bound<'_, PyTensor>, _class: &str) -> PyResult<String> {
-    crate::read::text(t.py(), &handle(t))
+pub fn _text(py: Python<'_>, t: &Bound<'_, PyTensor>, class: &str) -> PyResult<String> {
+    let t = handle(t);
+    run(py, || Ok(t.to_text_as(class, &get_printoptions())))
+}
+
+/// Sets how tensors are printed. A profile sets everything; what else is given overrides it. A threshold or line width
+/// that is not finite means no limit.
+#[pyfunction]
+pub fn _set_printoptions(
+    precision: Option<usize>,
+    threshold: Option<f64>,
+    edgeitems: Option<usize>,
+    linewidth: Option<f64>,
+    profile: Option<&str>,
+    sci_mode: Option<bool>,
+) {
+    let limit = |x: f64| if x.is_finite() { x as usize } else { usize::MAX };
+    let mut o = match profile {
+        Some("default") => PrintOptions::DEFAULT,
+        Some("short") => PrintOptions::SHORT,
+        Some("full") => PrintOptions::FULL,
+        _ => get_printoptions(),
+    };
+    o.precision = precision.unwrap_or(o.precision);
+    o.threshold = threshold.map_or(o.threshold, limit);
+    o.edgeitems = edgeitems.unwrap_or(o.edgeitems);
+    o.linewidth = linewidth.map_or(o.linewidth, limit);
+    o.sci_mode = sci_mode;
+    set_printoptions(o);
 }
 
 /// Every dtype by name.
