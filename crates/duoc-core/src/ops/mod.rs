@@ -3,9 +3,14 @@
 //! To add an op: write a row in its family's `ops!` block and the body below it. Nothing else: the registry, the
 //! Python face, the stubs, the parity table and the suites read the row. Only a family's file is named here.
 
+pub mod activation;
 pub mod arith;
+pub mod bits;
+pub mod blend;
+pub mod compare;
 pub mod contract;
 pub mod copy;
+pub mod division;
 mod draw;
 pub mod dropout;
 pub mod einsum;
@@ -16,21 +21,29 @@ pub mod join;
 pub mod mask;
 pub mod matmul;
 pub mod pointwise;
+pub mod power;
 pub mod random;
 pub mod range;
 pub mod reduce;
 pub mod sample;
 pub mod scatter;
 pub mod shape;
+pub mod sign;
+pub mod unary;
 pub mod view;
 
 use crate::op::Op;
 
 /// The rows of all families.
 pub static FAMILIES: &[&[&Op]] = &[
+    activation::OPS,
     arith::OPS,
+    bits::OPS,
+    blend::OPS,
+    compare::OPS,
     contract::OPS,
     copy::OPS,
+    division::OPS,
     dropout::OPS,
     einsum::OPS,
     factory::OPS,
@@ -39,11 +52,14 @@ pub static FAMILIES: &[&[&Op]] = &[
     join::OPS,
     mask::OPS,
     matmul::OPS,
+    power::OPS,
     random::OPS,
     range::OPS,
     reduce::OPS,
     sample::OPS,
     scatter::OPS,
     shape::OPS,
+    sign::OPS,
+    unary::OPS,
     view::OPS,
 ];

@@ -10,6 +10,7 @@ mod options;
 pub use convert::Element;
 pub use fmt::{PrintOptions, get_printoptions, set_printoptions};
 pub use nested::Nested;
+pub use operators::Operand;
 pub use options::TensorOptions;
 
 use crate::autograd::meta::{Meta, ViewOf};

@@ -3,7 +3,7 @@
 use super::Tensor;
 use crate::ops::arith;
 use crate::{OrThrow, Result, Scalar};
-use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
+use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Sub, SubAssign};
 
 /// What may stand beside a tensor in an operation: a tensor or a number.
 pub trait Operand {
@@ -72,14 +72,6 @@ operator!(Add add |a, b| arith::add(a, b, Scalar::Int(1)); f64, f32, i64, i32);
 operator!(Sub sub |a, b| arith::sub(a, b, Scalar::Int(1)); f64, f32, i64, i32);
 operator!(Mul mul arith::mul; f64, f32, i64, i32);
 operator!(Div div arith::div; f64, f32, i64, i32);
-
-impl Neg for &Tensor {
-    type Output = Tensor;
-    #[track_caller]
-    fn neg(self) -> Tensor {
-        self * -1i64
-    }
-}
 
 macro_rules! in_place {
     ($trait:ident $assign:ident $method:ident $doc:literal $f:expr) => {

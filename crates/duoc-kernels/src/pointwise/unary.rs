@@ -281,8 +281,10 @@ unary_rows! {
             x
         }
     }, 2;
-    /// `x * f[0]`, in the wider of float32 and the type: degrees to radians and back.
-    Scale float |x, p| x * c(p.f[0]), 1;
+    /// Degrees to radians.
+    Deg2Rad float |x, p| x * c(std::f64::consts::PI / 180.0), 1;
+    /// Radians to degrees.
+    Rad2Deg float |x, p| x * c(180.0 / std::f64::consts::PI), 1;
     /// `f[0] ^ x`, by `e^(x ln f[0])` only where that is exact: powers in full.
     PowBase float |x, p| c::<T>(p.f[0]).pow(x), 20;
     /// `x ^ f[0]`.
