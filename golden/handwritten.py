@@ -536,7 +536,35 @@ def storage_dtypes():
             yield "to", [torch.tensor([-0.0, NAN, INF, 1e6, 1e-9, -3.3, 0.0019, 57344.0]), dt], {}
 
 
-FAMILIES = [creation, writers, scalars, products, views, joins, reductions, sorting, gathers, storage_dtypes]
+def slopes():
+    """Where a gradient is a choice: ties, bounds, NaN, the origin; and the backward functions with names of their own."""
+    x = torch.tensor([1.0, 1, 1, 2, 2, 2, 3, 3, 3, NAN, 1, 1], dtype=F64)
+    low = torch.tensor([1.0, 1, 2, 1, 2, 3, 1, 3, 0, 1, NAN, 1], dtype=F64)
+    high = torch.tensor([1.0, 3, 2, 1, 3, 2, 2, 1, 3, 2, 2, NAN], dtype=F64)
+    yield "clamp", [x, low, high], {}
+    yield "clamp", [x, None, high], {}
+    yield "clamp", [x, 1, 3], {}
+    yield "clamp", [x, 3, 1], {}
+    for op in ("clamp_min", "clamp_max", "maximum", "minimum", "fmax", "fmin", "nextafter", "copysign", "xlogy"):
+        yield op, [x, low], {}
+    for op in ("clamp_min", "clamp_max"):
+        yield op, [x, 2], {}
+    zero, signs = torch.zeros(6, dtype=F64), torch.tensor([0.0, -0.0, 1, -1, 0.5, 2], dtype=F64)
+    for op in ("atan2", "hypot", "xlogy", "copysign"):
+        yield op, [zero, signs], {}
+    yield "pow", [torch.zeros(4, dtype=F64), torch.tensor([0.0, -1, 0.5, 2], dtype=F64)], {}
+    for op in ("relu", "abs", "sgn", "nan_to_num", "sinc", "logit", "sqrt", "asin", "frac", "square"):
+        yield op, [torch.cat([signs, torch.tensor([NAN, INF], dtype=F64)])], {}
+    for e in (0, 1, 2, 3, -1, -2, 0.5, -0.5, 2.5):
+        yield "pow", [torch.cat([signs, t(4)]), e], {}
+    for op in ("sigmoid_backward", "tanh_backward"):
+        for a in ([t(2, 3), t(2, 3, seed=1)], [t(3, dtype=F32), t(3, dtype=F32, seed=1)], [t(0), t(0)]):
+            yield op, a, {}
+    yield "threshold_backward", [t(2, 3), t(2, 3, seed=1), 0], {}
+    yield "threshold_backward", [t(4, dtype=F32), torch.tensor([NAN, 0.5, 0.25, 1]), 0.5], {}
+
+
+FAMILIES = [creation, slopes, writers, scalars, products, views, joins, reductions, sorting, gathers, storage_dtypes]
 
 
 def record_all(write, only=None):
@@ -550,6 +578,8 @@ def record_all(write, only=None):
                 case = record(name, args, kwargs, grad=True)
             except NotRecordable:
                 continue
+            if family is slopes:
+                case["corner"] = True
             key = repr((case["op"], case["args"], case.get("kwargs")))
             if key not in seen:
                 seen.add(key)

@@ -2,7 +2,8 @@
 
 use super::schema::{Argument, Return, Schema, Type};
 use super::{Op, Value, finish_out};
-use crate::{Result, ensure, err};
+use crate::autograd::mode::is_grad_enabled;
+use crate::{Result, Tensor, ensure, err};
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
@@ -39,6 +40,9 @@ impl Entry {
                 let Some(Value::Tensor(x)) = args.first() else {
                     return Err(err!(Type, "{}: the first argument must be a Tensor", self.schema.name));
                 };
+                if self.write_over(x, args)? {
+                    return Ok(Value::Tensor(x.clone()));
+                }
                 super::in_place(x, args.iter().flat_map(Value::tensors), |x0| {
                     let mut args = args.to_vec();
                     args[0] = Value::Tensor(x0.clone());
@@ -50,6 +54,23 @@ impl Entry {
                 Ok(Value::Tensor(x.clone()))
             }
             Form::Out => self.call_out(args),
+        }
+    }
+
+    /// Runs the op straight over its first argument, where nothing is recorded and nobody watches; false where the
+    /// general way is needed.
+    fn write_over(&self, x: &Tensor, args: &[Value]) -> Result<bool> {
+        let Some(write) = self.op.write else { return Ok(false) };
+        let recorded = || is_grad_enabled() && args.iter().flat_map(Value::tensors).any(|t| t.requires_grad());
+        if super::is_gated() || recorded() {
+            return Ok(false);
+        }
+        crate::autograd::record::check_inplace(x)?;
+        crate::iter::assert_no_internal_overlap(x)?;
+        match write(args, x) {
+            Ok(()) => Ok(true),
+            Err(e) if e.kind() == crate::ErrorKind::NotImplemented => Ok(false),
+            Err(e) => Err(e),
         }
     }
 

@@ -1,26 +1,32 @@
 //! Addition, subtraction, multiplication, division.
 
-use super::pointwise::binary_row;
+use super::pointwise::{binary_row, change, check_shape, no_direct_way};
 use crate::autograd::{Ctx, Grads};
 use crate::iter::Dest;
-use crate::{DType, OrThrow, Result, Scalar, Tensor, bail, default_dtype, ops, result_type};
+use crate::op::Value;
+use crate::tensor::Operand;
+use crate::{DType, OrThrow, Result, Scalar, Tensor, bail, ops, result_type};
 use duoc_kernels::pointwise::{Binary, Params};
 
 ops! {
     /// `self + alpha * other`, broadcast and promoted.
     "add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor" [function, method, inplace, out]
+    write |args, out| write(Binary::Add, args, out);
     pub fn add(x: &Tensor, other: &Tensor, alpha: Scalar) -> Tensor = add_body;
 
     /// `self - alpha * other`, broadcast and promoted.
     "sub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor" [function, method, inplace, out] alias ["subtract"]
+    write |args, out| write(Binary::Sub, args, out);
     pub fn sub(x: &Tensor, other: &Tensor, alpha: Scalar) -> Tensor = sub_body;
 
     /// `self * other`, broadcast and promoted.
     "mul.Tensor(Tensor self, Tensor other) -> Tensor" [function, method, inplace, out] alias ["multiply"]
+    write |args, out| write(Binary::Mul, args, out);
     pub fn mul(x: &Tensor, other: &Tensor) -> Tensor = mul_body;
 
     /// `self / other`: true division, integers give the default floating dtype.
     "div.Tensor(Tensor self, Tensor other) -> Tensor" [function, method, inplace, out] alias ["divide", "true_divide"]
+    write |args, out| write(Binary::Div, args, out);
     pub fn div(x: &Tensor, other: &Tensor) -> Tensor = div_body;
 }
 
@@ -45,6 +51,34 @@ pub(crate) fn check_alpha(dtype: DType, alpha: Scalar) -> Result<()> {
     Ok(())
 }
 
+/// The dtype of a result, or the error of operands and a factor that do not go with the operation.
+fn dtype_of(op: Binary, x: &Tensor, y: &Tensor, alpha: Scalar) -> Result<DType> {
+    let dtype = result_type(&[x, y]);
+    match op {
+        Binary::Div => return Ok(super::pointwise::real_dtype(dtype)),
+        Binary::Sub => check_bools(x, y)?,
+        _ => {}
+    }
+    check_alpha(dtype, alpha)?;
+    Ok(dtype)
+}
+
+/// The result straight into `out`, where its shape and dtype are right.
+fn write(op: Binary, args: &[Value], out: &Tensor) -> Result<()> {
+    let (Some(Value::Tensor(x)), Some(Value::Tensor(y))) = (args.first(), args.get(1)) else {
+        return Err(no_direct_way());
+    };
+    let alpha = match args.get(2) {
+        Some(Value::Scalar(s)) => *s,
+        _ => Scalar::Int(1),
+    };
+    if dtype_of(op, x, y, alpha)? != out.dtype() {
+        return Err(no_direct_way());
+    }
+    check_shape(out, &[x, y])?;
+    binary_row(op, "", x, y, out.dtype(), Dest::Into(out), &scaled(alpha, out.dtype())).map(drop)
+}
+
 fn add_body(x: &Tensor, y: &Tensor, alpha: Scalar) -> Result<Tensor> {
     let dtype = result_type(&[x, y]);
     check_alpha(dtype, alpha)?;
@@ -54,9 +88,9 @@ fn add_body(x: &Tensor, y: &Tensor, alpha: Scalar) -> Result<Tensor> {
     })
 }
 
-fn sub_body(x: &Tensor, y: &Tensor, alpha: Scalar) -> Result<Tensor> {
-    let dtype = result_type(&[x, y]);
-    if dtype == DType::Bool {
+/// Bools are not subtracted.
+fn check_bools(x: &Tensor, y: &Tensor) -> Result<()> {
+    if x.dtype() == DType::Bool && y.dtype() == DType::Bool {
         bail!(
             NotImplemented,
             "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator instead."
@@ -68,6 +102,12 @@ fn sub_body(x: &Tensor, y: &Tensor, alpha: Scalar) -> Result<Tensor> {
             "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use the `~` or `logical_not()` operator instead."
         );
     }
+    Ok(())
+}
+
+fn sub_body(x: &Tensor, y: &Tensor, alpha: Scalar) -> Result<Tensor> {
+    let dtype = result_type(&[x, y]);
+    check_bools(x, y)?;
     check_alpha(dtype, alpha)?;
     let out = binary_row(Binary::Sub, "sub", x, y, dtype, Dest::New, &scaled(alpha, dtype))?;
     let minus = match alpha {
@@ -110,10 +150,7 @@ fn mul_body(x: &Tensor, y: &Tensor) -> Result<Tensor> {
 }
 
 fn div_body(x: &Tensor, y: &Tensor) -> Result<Tensor> {
-    let dtype = match result_type(&[x, y]) {
-        d if d.is_differentiable() => d,
-        _ => default_dtype(),
-    };
+    let dtype = super::pointwise::real_dtype(result_type(&[x, y]));
     let out = binary_row(Binary::Div, "div_true", x, y, dtype, Dest::New, &Params::default())?;
     out.record("DivBackward0", [x, y], |r| {
         let (x, y) = (r.save_if(r.needs(1), x), r.save(y));
@@ -137,4 +174,48 @@ impl Tensor {
     pub fn add(&self, other: &Tensor) -> Tensor {
         add(self, other, Scalar::Int(1)).or_throw()
     }
+}
+
+macro_rules! in_place {
+    ($($(#[doc = $doc:literal])* $name:ident $op:ident |$x:ident, $y:ident| $f:expr, $trait:ident $method:ident;)+) => {
+        impl Tensor {
+            $(
+                $(#[doc = $doc])*
+                #[track_caller]
+                pub fn $name(&self, other: impl Operand) -> &Tensor {
+                    let run = |o: &Tensor| {
+                        let straight = |x: &Tensor| {
+                            write(Binary::$op, &[Value::Tensor(x.clone()), Value::Tensor(o.clone())], x)
+                        };
+                        change(self, &[o], straight, |$x| {
+                            let $y = o;
+                            $f
+                        })
+                    };
+                    other.with(run).or_throw();
+                    self
+                }
+            )+
+        }
+
+        $(
+            impl<R: Operand> std::ops::$trait<R> for Tensor {
+                #[track_caller]
+                fn $method(&mut self, other: R) {
+                    self.$name(other);
+                }
+            }
+        )+
+    };
+}
+
+in_place! {
+    /// Adds `other`, broadcast, in place.
+    add_ Add |x, y| add(x, y, Scalar::Int(1)), AddAssign add_assign;
+    /// Subtracts `other`, broadcast, in place.
+    sub_ Sub |x, y| sub(x, y, Scalar::Int(1)), SubAssign sub_assign;
+    /// Multiplies by `other`, broadcast, in place.
+    mul_ Mul |x, y| mul(x, y), MulAssign mul_assign;
+    /// Divides by `other`, broadcast, in place.
+    div_ Div |x, y| div(x, y), DivAssign div_assign;
 }

@@ -4,7 +4,7 @@ use super::pointwise::{binary_row, check_shape, not_implemented, record2, run_ro
 use crate::iter::{Dest, elementwise};
 use crate::op::Value;
 use crate::tensor::Operand;
-use crate::{DType, Error, ErrorKind, OrThrow, Result, Tensor, bail, ensure, ops, result_type};
+use crate::{DType, OrThrow, Result, Tensor, bail, ensure, ops, result_type};
 use duoc_kernels::pointwise::{Binary, Compare, Params, Predicate, compare, predicate};
 
 ops! {
@@ -134,7 +134,7 @@ fn write(op: Compare, args: &[Value], out: &Tensor) -> Result<()> {
             check_shape(out, &[x, y])?;
             ask(op, x, y, Dest::Into(out)).map(drop)
         }
-        _ => Err(Error::new(ErrorKind::NotImplemented, "no direct way")),
+        _ => Err(super::pointwise::no_direct_way()),
     }
 }
 

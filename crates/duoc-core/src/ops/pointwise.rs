@@ -170,8 +170,14 @@ pub(crate) fn no_gradient(g: &Tensor, _: &Tensor) -> Tensor {
 pub(crate) fn writable<'a>(args: &'a [Value], i: usize, dtype: DType, out: &Tensor) -> Result<&'a Tensor> {
     match args.get(i) {
         Some(Value::Tensor(x)) if out.dtype() == dtype => Ok(x),
-        _ => Err(Error::new(ErrorKind::NotImplemented, "no direct way")),
+        _ => Err(no_direct_way()),
     }
+}
+
+/// What a `write` answers when its op has to go the general way: compute, check, copy. Nobody sees it.
+#[cold]
+pub(crate) fn no_direct_way() -> Error {
+    Error::new(ErrorKind::NotImplemented, "no direct way")
 }
 
 /// Whether a result of operands of these shapes has exactly the shape of `out`.
@@ -183,7 +189,7 @@ pub(crate) fn check_shape(out: &Tensor, operands: &[&Tensor]) -> Result<()> {
     if shape[..] == *out.shape() {
         Ok(())
     } else {
-        Err(Error::new(ErrorKind::NotImplemented, "no direct way"))
+        Err(no_direct_way())
     }
 }
 

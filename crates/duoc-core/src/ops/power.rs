@@ -261,9 +261,14 @@ fn nextafter_body(x: &Tensor, y: &Tensor) -> Result<Tensor> {
         return Err(not_implemented("nextafter_cpu", dtype));
     };
     let out = run_row(kernel, 4, &[x, y], dtype, dtype, Dest::New, &Params::default())?;
-    out.record("torch::autograd::NotImplemented", [x, y], |_| {
-        super::division::not_derived("nextafter")
-    })
+    // A neighbour moves as the number does.
+    record2(
+        out,
+        "NextafterBackward0",
+        [x, y],
+        |g, x, y| select(&x.eq(y), &zero(), g).or_throw(),
+        |g, _, _| g.zeros_like(),
+    )
 }
 
 fn logaddexp_body(x: &Tensor, y: &Tensor) -> Result<Tensor> {
