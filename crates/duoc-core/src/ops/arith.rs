@@ -1,10 +1,9 @@
 //! Addition, subtraction, multiplication, division.
 
-use super::pointwise::{binary_row, change, check_shape, no_direct_way};
+use super::pointwise::{binary_row, check_shape, no_direct_way};
 use crate::autograd::{Ctx, Grads};
 use crate::iter::Dest;
 use crate::op::Value;
-use crate::tensor::Operand;
 use crate::{DType, OrThrow, Result, Scalar, Tensor, bail, ops, result_type};
 use duoc_kernels::pointwise::{Binary, Params};
 
@@ -64,7 +63,7 @@ fn dtype_of(op: Binary, x: &Tensor, y: &Tensor, alpha: Scalar) -> Result<DType> 
 }
 
 /// The result straight into `out`, where its shape and dtype are right.
-fn write(op: Binary, args: &[Value], out: &Tensor) -> Result<()> {
+pub(crate) fn write(op: Binary, args: &[Value], out: &Tensor) -> Result<()> {
     let (Some(Value::Tensor(x)), Some(Value::Tensor(y))) = (args.first(), args.get(1)) else {
         return Err(no_direct_way());
     };
@@ -174,48 +173,4 @@ impl Tensor {
     pub fn add(&self, other: &Tensor) -> Tensor {
         add(self, other, Scalar::Int(1)).or_throw()
     }
-}
-
-macro_rules! in_place {
-    ($($(#[doc = $doc:literal])* $name:ident $op:ident |$x:ident, $y:ident| $f:expr, $trait:ident $method:ident;)+) => {
-        impl Tensor {
-            $(
-                $(#[doc = $doc])*
-                #[track_caller]
-                pub fn $name(&self, other: impl Operand) -> &Tensor {
-                    let run = |o: &Tensor| {
-                        let straight = |x: &Tensor| {
-                            write(Binary::$op, &[Value::Tensor(x.clone()), Value::Tensor(o.clone())], x)
-                        };
-                        change(self, &[o], straight, |$x| {
-                            let $y = o;
-                            $f
-                        })
-                    };
-                    other.with(run).or_throw();
-                    self
-                }
-            )+
-        }
-
-        $(
-            impl<R: Operand> std::ops::$trait<R> for Tensor {
-                #[track_caller]
-                fn $method(&mut self, other: R) {
-                    self.$name(other);
-                }
-            }
-        )+
-    };
-}
-
-in_place! {
-    /// Adds `other`, broadcast, in place.
-    add_ Add |x, y| add(x, y, Scalar::Int(1)), AddAssign add_assign;
-    /// Subtracts `other`, broadcast, in place.
-    sub_ Sub |x, y| sub(x, y, Scalar::Int(1)), SubAssign sub_assign;
-    /// Multiplies by `other`, broadcast, in place.
-    mul_ Mul |x, y| mul(x, y), MulAssign mul_assign;
-    /// Divides by `other`, broadcast, in place.
-    div_ Div |x, y| div(x, y), DivAssign div_assign;
 }

@@ -1,8 +1,11 @@
 //! Operators on tensors, references and numbers in every mix; they broadcast, promote and throw.
 
 use super::Tensor;
+use crate::op::Value;
 use crate::ops::arith;
+use crate::ops::pointwise::change;
 use crate::{OrThrow, Result, Scalar};
+use duoc_kernels::pointwise::Binary;
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Sub, SubAssign};
 
 /// What may stand beside a tensor in an operation: a tensor or a number.
@@ -74,12 +77,21 @@ operator!(Mul mul arith::mul; f64, f32, i64, i32);
 operator!(Div div arith::div; f64, f32, i64, i32);
 
 macro_rules! in_place {
-    ($trait:ident $assign:ident $method:ident $doc:literal $f:expr) => {
+    ($trait:ident $assign:ident $method:ident $op:ident $doc:literal $f:expr) => {
         impl Tensor {
             #[doc = $doc]
             #[track_caller]
             pub fn $method(&self, other: impl Operand) -> &Tensor {
-                let result = other.with(|o| crate::op::in_place(self, [self, o], |x| $f(x, o)));
+                let result = other.with(|o| {
+                    let straight = |x: &Tensor| {
+                        arith::write(
+                            Binary::$op,
+                            &[Value::Tensor(x.clone()), Value::Tensor(o.clone())],
+                            x,
+                        )
+                    };
+                    change(self, &[o], straight, |x| $f(x, o))
+                });
                 result.or_throw();
                 self
             }
@@ -93,10 +105,10 @@ macro_rules! in_place {
     };
 }
 
-in_place!(AddAssign add_assign add_ "Adds `other` to every element, in place; `x += other` is the same." |a, b| arith::add(a, b, Scalar::Int(1)));
-in_place!(SubAssign sub_assign sub_ "Subtracts `other` from every element, in place; `x -= other` is the same." |a, b| arith::sub(a, b, Scalar::Int(1)));
-in_place!(MulAssign mul_assign mul_ "Multiplies every element by `other`, in place; `x *= other` is the same." arith::mul);
-in_place!(DivAssign div_assign div_ "Divides every element by `other`, in place; `x /= other` is the same." arith::div);
+in_place!(AddAssign add_assign add_ Add "Adds `other` to every element, in place; `x += other` is the same." |a, b| arith::add(a, b, Scalar::Int(1)));
+in_place!(SubAssign sub_assign sub_ Sub "Subtracts `other` from every element, in place; `x -= other` is the same." |a, b| arith::sub(a, b, Scalar::Int(1)));
+in_place!(MulAssign mul_assign mul_ Mul "Multiplies every element by `other`, in place; `x *= other` is the same." arith::mul);
+in_place!(DivAssign div_assign div_ Div "Divides every element by `other`, in place; `x /= other` is the same." arith::div);
 
 #[cfg(test)]
 mod tests {
