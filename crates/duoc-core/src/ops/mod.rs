@@ -10,6 +10,7 @@ pub mod blend;
 pub mod compare;
 pub mod contract;
 pub mod copy;
+pub mod dims;
 pub mod division;
 mod draw;
 pub mod dropout;
@@ -20,15 +21,18 @@ pub mod index;
 pub mod join;
 pub mod mask;
 pub mod matmul;
+pub mod patch;
 pub mod pointwise;
 pub mod power;
 pub mod random;
 pub mod range;
+pub mod rearrange;
 pub mod reduce;
 pub mod sample;
 pub mod scatter;
 pub mod shape;
 pub mod sign;
+pub mod split;
 pub mod unary;
 pub mod view;
 
@@ -43,6 +47,7 @@ pub static FAMILIES: &[&[&Op]] = &[
     compare::OPS,
     contract::OPS,
     copy::OPS,
+    dims::OPS,
     division::OPS,
     dropout::OPS,
     einsum::OPS,
@@ -52,14 +57,17 @@ pub static FAMILIES: &[&[&Op]] = &[
     join::OPS,
     mask::OPS,
     matmul::OPS,
+    patch::OPS,
     power::OPS,
     random::OPS,
     range::OPS,
+    rearrange::OPS,
     reduce::OPS,
     sample::OPS,
     scatter::OPS,
     shape::OPS,
     sign::OPS,
+    split::OPS,
     unary::OPS,
     view::OPS,
 ];

@@ -504,15 +504,20 @@ fn split_with_sizes_body(x: &Tensor, split_sizes: &[i64], dim: i64) -> Result<Ve
         Runtime,
         "split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at dimension {d}), but got split_sizes={split_sizes:?}"
     );
+    pieces(x, d, split_sizes, "SplitWithSizesBackward0")
+}
+
+/// Pieces of sizes that add up to dimension `d`, as views recorded under `name`.
+pub(crate) fn pieces(x: &Tensor, d: usize, sizes: &[i64], name: &'static str) -> Result<Vec<Tensor>> {
     let mut start = 0usize;
-    let mut outs = Vec::with_capacity(split_sizes.len());
-    for s in split_sizes {
+    let mut outs = Vec::with_capacity(sizes.len());
+    for s in sizes {
         outs.push(x.view_with(x.layout().slice(d, start, *s as usize, 1), x.dtype(), Creation::Multi));
         start += *s as usize;
     }
     let (shape, dtype): (Dims, DType) = (x.shape().into(), x.dtype());
-    let sizes: Vec<i64> = split_sizes.to_vec();
-    record_many(&outs, "SplitWithSizesBackward0", &[Some(x)], |_| {
+    let sizes: Vec<i64> = sizes.to_vec();
+    record_many(&outs, name, &[Some(x)], |_| {
         move |_: &_, g: &[Option<Tensor>]| {
             let out = super::factory::zeros_of(&shape, dtype)?;
             let mut start = 0;
