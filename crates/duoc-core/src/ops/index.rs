@@ -327,7 +327,7 @@ fn without_masks(x: &Tensor, indices: &[Option<Tensor>]) -> Result<SmallVec<[Opt
 
 fn index_body(x: &Tensor, indices: &[Option<Tensor>]) -> Result<Tensor> {
     let plan = Plan::new(x, indices)?;
-    let out = plan.take(x, &plan.result(x), true, |b| out_of_bounds(b, plan.dims[b.array]))?;
+    let out = plan.take(x, &plan.result(x), true, |b| out_of_bounds(b, b.array))?;
     let shape: Dims = x.shape().into();
     out.record("IndexBackward0", [x], |r| {
         let indices = keep_all(r, indices);
@@ -376,7 +376,7 @@ fn index_put_into(x: &Tensor, mode: Mode, indices: &[Option<Tensor>], values: &T
         dense(&expanded(&values, &shape)?)?
     };
     let op = if accumulate { Combine::Add } else { Combine::Set };
-    plan.put(x, mode, op, &values, true, |b| out_of_bounds(b, plan.dims[b.array]))
+    plan.put(x, mode, op, &values, true, |b| out_of_bounds(b, b.array))
 }
 
 /// Gradients of `index_put`: the written places of `self` get none, unless values were added to them.
