@@ -7,7 +7,7 @@ use duoc_core::{DType, Device, LayoutKind, MemoryFormat};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyInt, PyString, PyType};
+use pyo3::types::{PyBool, PyString, PyType};
 
 /// A tensor's element type. There is one object per type.
 #[pyclass(name = "dtype", module = "duoc", frozen)]
@@ -415,6 +415,13 @@ impl PyGenerator {
     fn clone_state(&self) -> PyGenerator {
         PyGenerator(self.0.clone_state())
     }
+    fn get_offset(&self) -> PyResult<u64> {
+        Err(PyRuntimeError::new_err("CPU Generator does not use offset"))
+    }
+    #[pyo3(signature = (_offset))]
+    fn set_offset(&self, _offset: u64) -> PyResult<()> {
+        Err(PyRuntimeError::new_err("CPU Generator does not use offset"))
+    }
     #[getter]
     fn device(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         device(py, Device::Cpu)
@@ -435,18 +442,21 @@ pub fn _generator_of_state(py: Python<'_>, seed: u64, state: &Bound<'_, PyTensor
     Ok(g)
 }
 
-/// A seed: any integer that fits 64 bits, negative ones wrapped.
+/// A seed: any integer that fits 64 bits, negative ones wrapped; NumPy's integers are integers too, `bool` is not.
 pub fn seed_of(seed: &Bound<'_, PyAny>) -> PyResult<u64> {
-    let seed = match seed.cast::<PyInt>() {
-        Ok(_) => seed.clone(),
-        Err(_) => seed.call_method0("__int__")?,
-    };
+    if seed.is_instance_of::<PyBool>() || !seed.hasattr("__index__")? {
+        let kind = seed.get_type().name()?;
+        return Err(PyRuntimeError::new_err(format!(
+            "manual_seed expected a long, but got {kind}"
+        )));
+    }
+    let seed = seed.call_method0("__index__")?;
     if let Ok(s) = seed.extract::<u64>() {
         return Ok(s);
     }
     match seed.extract::<i64>() {
         Ok(s) => Ok(s as u64),
-        Err(_) => Err(PyRuntimeError::new_err("Overflow when unpacking long long")),
+        Err(_) => Err(PyValueError::new_err("Overflow when unpacking long long")),
     }
 }
 
