@@ -95,7 +95,7 @@ ops! {
     pub fn binomial(count: &Tensor, prob: &Tensor, generator: Option<&Generator>) -> Tensor = binomial_body;
 
     /// Indices drawn from each row (or the only dimension) of weights, with or without replacement.
-    "multinomial(Tensor self, SymInt num_samples, bool replacement=False, *, Generator? generator=None) -> Tensor" [function, method, out]
+    "multinomial(Tensor self, SymInt num_samples, bool replacement=False, *, Generator? generator=None) -> Tensor" [function, method, out] write multinomial_write;
     pub fn multinomial(x: &Tensor, num_samples: i64, replacement: bool, generator: Option<&Generator>) -> Tensor = multinomial_body;
 }
 
@@ -509,6 +509,16 @@ fn multinomial_body(x: &Tensor, num_samples: i64, replacement: bool, generator: 
         Ok(())
     })?;
     Ok(out)
+}
+
+fn multinomial_write(_: &[Value], out: &Tensor) -> Result<()> {
+    ensure!(
+        out.dtype() == DType::I64,
+        Runtime,
+        "multinomial expects Long tensor out, got: {}",
+        out.dtype().scalar_type_name()
+    );
+    bail!(NotImplemented, "the indices are drawn first and copied")
 }
 
 fn draw_categories(

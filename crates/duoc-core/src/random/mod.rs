@@ -127,10 +127,10 @@ impl fmt::Debug for Generator {
     }
 }
 
-/// 53 bits of the operating system's randomness, as PyTorch limits its seeds so that a double holds them.
+/// 64 bits of the operating system's randomness.
 fn entropy() -> u64 {
-    // The standard library seeds its hash maps from the system; an empty hash shows that seed.
-    RandomState::new().hash_one(0u8) & ((1 << 53) - 1)
+    // The standard library seeds its hash maps from the system; an almost empty hash shows that seed.
+    RandomState::new().hash_one(0u8)
 }
 
 /// The generator that operations without one use. Its first seed is random.
