@@ -9,6 +9,7 @@ mod forward;
 mod fuzz;
 mod golden;
 mod gradients;
+mod layout;
 mod matmul;
 mod printing;
 mod promotion;
