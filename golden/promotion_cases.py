@@ -1,4 +1,5 @@
-"""Result dtypes: every op against every dtype, tensor with tensor, with a 0-d tensor, with a number, and alone."""
+"""Result dtypes: every op against every dtype, tensor with tensor, with a 0-d tensor, with a number, and alone; and the
+rules themselves for all dtypes."""
 
 import torch
 
@@ -21,6 +22,8 @@ UNARY = """abs neg sign exp exp2 expm1 log log2 log10 log1p sqrt rsqrt square re
  sum prod mean std var any all amax amin argmax argmin max min logsumexp nansum norm.Scalar count_nonzero median
  cumsum cumprod sort.values softmax.int log_softmax.int""".split()
 NUMBERS = {"bool": True, "int": 3, "float": 2.5}
+ALL = DTYPES + [torch.uint16, torch.uint32, torch.uint64, torch.float8_e4m3fn, torch.float8_e5m2, torch.float8_e4m3fnuz,
+                torch.float8_e5m2fnuz, torch.complex64, torch.complex128]
 
 
 def call(name, args):
@@ -43,8 +46,12 @@ def call(name, args):
 
 def answer(name, args):
     """The name of the result's dtype, or the error."""
+    return attempt(lambda: call(name, args).dtype)
+
+
+def attempt(dtype):
     try:
-        return name_of(call(name, args).dtype)
+        return name_of(dtype())
     except Exception as e:
         return [type(e).__name__, str(e).split("\nException raised from")[0]]
 
@@ -66,3 +73,14 @@ def cases():
     for name in UNARY:
         yield {"op": "sort" if name == "sort.values" else name, "with": "nothing", "result": {
             name_of(a): answer(name, [torch.ones(2, dtype=a)]) for a in DTYPES}}
+    # The rules: two dtypes; a tensor with a 0-d tensor; a tensor and a 0-d tensor with a number.
+    for a in ALL:
+        yield {"op": "promote_types", "with": "dtypes", "a": name_of(a), "result": {
+            name_of(b): attempt(lambda: torch.promote_types(a, b)) for b in ALL}}
+    for a in ALL:
+        x = torch.ones(2).to(a)
+        yield {"op": "result_type", "with": "0-d", "a": name_of(a), "result": {
+            name_of(b): attempt(lambda: torch.result_type(x, torch.ones(()).to(b))) for b in ALL}}
+        for y, kind in ((x, "number"), (x[0], "number and 0-d")):
+            yield {"op": "result_type", "with": kind, "a": name_of(a), "result": {
+                k: attempt(lambda: torch.result_type(y, v)) for k, v in (NUMBERS | {"complex": 1j}).items()}}

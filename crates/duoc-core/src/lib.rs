@@ -24,6 +24,6 @@ pub use duoc_kernels::DType;
 pub use duoc_kernels::par::{num_threads, set_num_threads};
 pub use error::{Error, ErrorKind, OrThrow, Result, catch, throw};
 pub use layout::{Layout, Size};
-pub use promote::{default_dtype, promote_types, result_type, set_default_dtype};
+pub use promote::{default_dtype, promote_types, result_type, set_default_dtype, try_promote_types, try_result_type};
 pub use scalar::Scalar;
 pub use tensor::{Element, PrintOptions, Tensor, TensorOptions, convert, get_printoptions, set_printoptions};

@@ -4,7 +4,7 @@
 //! tensors with dimensions, 0-d tensors, and wrapped numbers. A lower priority changes the result only when its
 //! category (bool < integral < floating < complex) is higher than that of every higher priority.
 
-use crate::{DType, Tensor};
+use crate::{DType, Result, Tensor, bail};
 use std::sync::atomic::{AtomicU8, Ordering};
 
 static DEFAULT: AtomicU8 = AtomicU8::new(DType::F32 as u8);
@@ -16,7 +16,7 @@ pub fn default_dtype() -> DType {
 }
 
 /// Sets the default floating dtype; only floating types are accepted.
-pub fn set_default_dtype(d: DType) -> crate::Result<()> {
+pub fn set_default_dtype(d: DType) -> Result<()> {
     crate::ensure!(
         d.is_float() && !d.is_float8(),
         Type,
@@ -36,6 +36,9 @@ pub fn default_complex() -> DType {
 }
 
 /// The smallest dtype that holds the values of both, as `torch.promote_types`.
+///
+/// PyTorch has no answer for 8-bit floats with anything else and for the wide unsigned integers with anything but real
+/// floats; this function gives a dtype that holds both then, and [`try_promote_types`] PyTorch's error.
 pub fn promote_types(a: DType, b: DType) -> DType {
     use DType::*;
     if a == b {
@@ -51,7 +54,6 @@ pub fn promote_types(a: DType, b: DType) -> DType {
         (2, 2) => match (a, b) {
             (F16, BF16) | (BF16, F16) => F32,
             _ if a.is_float8() && b.is_float8() => F32,
-            _ if a.is_float8() => b,
             _ => b,
         },
         (2, _) => {
@@ -63,6 +65,26 @@ pub fn promote_types(a: DType, b: DType) -> DType {
         }
         _ => b,
     }
+}
+
+/// As [`promote_types`], or the error that PyTorch raises where it defines no promotion.
+pub fn try_promote_types(a: DType, b: DType) -> Result<DType> {
+    let wide = |d| matches!(d, DType::U16 | DType::U32 | DType::U64);
+    let kind = if a == b {
+        return Ok(a);
+    } else if a.is_float8() || b.is_float8() {
+        "Float8 Types"
+    } else if (wide(a) || wide(b)) && !a.is_float() && !b.is_float() {
+        "uint16, uint32, uint64 types"
+    } else {
+        return Ok(promote_types(a, b));
+    };
+    bail!(
+        Runtime,
+        "Promotion for {kind} is not supported, attempted to promote {} and {}",
+        a.scalar_type_name(),
+        b.scalar_type_name()
+    )
 }
 
 fn promote_ints(a: DType, b: DType) -> DType {
@@ -127,6 +149,8 @@ pub struct Promotion {
     dim: Option<DType>,
     zero: Option<DType>,
     wrapped: Option<DType>,
+    /// Two dtypes that were promoted although PyTorch does not.
+    undefined: Option<(DType, DType)>,
 }
 
 impl Promotion {
@@ -145,28 +169,65 @@ impl Promotion {
         } else {
             &mut self.dim
         };
-        *slot = Some(slot.map_or(d, |o| promote_types(o, d)));
+        match *slot {
+            Some(o) if o != d => {
+                *slot = Some(promote_types(o, d));
+                self.note(o, d);
+            }
+            _ => *slot = Some(d),
+        }
         self
     }
 
-    /// The result.
-    pub fn finish(self) -> DType {
-        combine(self.dim, combine(self.zero, self.wrapped)).unwrap_or(DType::F32)
+    /// Remembers a promotion that is an error in PyTorch.
+    fn note(&mut self, a: DType, b: DType) {
+        if self.undefined.is_none() && try_promote_types(a, b).is_err() {
+            self.undefined = Some((a, b));
+        }
+    }
+
+    /// `higher` with operands of lower priority, which count only when their category is higher.
+    fn combine(&mut self, higher: Option<DType>, lower: Option<DType>) -> Option<DType> {
+        let (Some(h), Some(l)) = (higher, lower) else {
+            return higher.or(lower);
+        };
+        Some(match (category(h), category(l)) {
+            (a, b) if a >= b => h,
+            // The wide unsigned integers have a promotion here.
+            (1, 3) => l,
+            // PyTorch knows no complex type of this precision either; the others widen to the next one.
+            (2, 3) if h.is_half() => DType::C64,
+            (2, 3) if h == DType::F64 => DType::C128,
+            (2, 3) if h == DType::F32 => DType::C64,
+            _ => {
+                self.note(h, l);
+                promote_types(h, l)
+            }
+        })
+    }
+
+    /// The result, with [`promote_types`] for pairs that PyTorch does not promote.
+    pub fn finish(mut self) -> DType {
+        self.resolve()
+    }
+
+    /// The result, or PyTorch's error.
+    pub fn try_finish(mut self) -> Result<DType> {
+        let d = self.resolve();
+        match self.undefined {
+            Some((a, b)) => try_promote_types(a, b),
+            None => Ok(d),
+        }
+    }
+
+    fn resolve(&mut self) -> DType {
+        let lower = self.combine(self.zero, self.wrapped);
+        self.combine(self.dim, lower).unwrap_or(DType::F32)
     }
 }
 
-fn combine(higher: Option<DType>, lower: Option<DType>) -> Option<DType> {
-    match (higher, lower) {
-        (Some(h), Some(l)) => Some(if category(h) >= category(l) {
-            h
-        } else {
-            promote_types(h, l)
-        }),
-        (h, l) => h.or(l),
-    }
-}
-
-/// The result dtype of an operation on these tensors, as `torch.result_type` extended to any number.
+/// The result dtype of an operation on these tensors, as `torch.result_type` extended to any number. For pairs that
+/// PyTorch does not promote see [`promote_types`]; [`try_result_type`] gives the error.
 pub fn result_type(tensors: &[&Tensor]) -> DType {
     if let [a, b] = tensors {
         // The common case costs two comparisons.
@@ -175,4 +236,12 @@ pub fn result_type(tensors: &[&Tensor]) -> DType {
         }
     }
     tensors.iter().fold(Promotion::default(), |p, t| p.tensor(t)).finish()
+}
+
+/// As [`result_type`], or PyTorch's error.
+pub fn try_result_type(tensors: &[&Tensor]) -> Result<DType> {
+    tensors
+        .iter()
+        .fold(Promotion::default(), |p, t| p.tensor(t))
+        .try_finish()
 }

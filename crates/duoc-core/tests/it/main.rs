@@ -3,6 +3,7 @@
 //! What every op inherits from its golden cases: [`forward`], [`gradients`], [`forms`], [`promotion`], [`threads`].
 
 mod autograd;
+mod dtypes;
 mod factory;
 mod forms;
 mod forward;
