@@ -3,7 +3,7 @@
 use crate::autograd::node::{Recorder, Saved};
 use crate::autograd::record::{check_inplace, record_inplace};
 use crate::autograd::{Ctx, Grads};
-use crate::iter::assert_no_internal_overlap;
+use crate::iter::{Dest, assert_no_internal_overlap, elementwise};
 use crate::layout::{Dims, broadcast};
 use crate::storage::{Mode, access};
 use crate::{DType, Error, MemoryFormat, OrThrow, Result, Scalar, Tensor, bail, ensure, err, ops};
@@ -350,15 +350,42 @@ fn get_all(c: &Ctx, indices: &[Option<Saved>]) -> Result<Vec<Option<Tensor>>> {
     indices.iter().map(|s| s.map(|s| c.get(s)).transpose()).collect()
 }
 
+/// The only index array when it is a mask, with trailing dimensions so that it broadcasts over `x`.
+fn only_mask(x: &Tensor, indices: &[Option<Tensor>]) -> Option<Tensor> {
+    let mut defined = indices.iter().enumerate().filter_map(|(d, t)| Some((d, t.as_ref()?)));
+    let (Some((d, mask)), None) = (defined.next(), defined.next()) else {
+        return None;
+    };
+    if !matches!(mask.dtype(), DType::Bool | DType::U8) || mask.dim() == 0 {
+        return None;
+    }
+    if x.shape().get(d..d + mask.dim()) != Some(mask.shape()) {
+        return None;
+    }
+    let mut layout = mask.layout().clone();
+    for _ in d + mask.dim()..x.dim() {
+        layout = layout.unsqueeze(layout.ndim());
+    }
+    Some(mask.alias_with(layout))
+}
+
 /// Writes the values, checked and broadcast, through an advanced index.
 fn index_put_into(x: &Tensor, mode: Mode, indices: &[Option<Tensor>], values: &Tensor, accumulate: bool) -> Result<()> {
-    ensure!(
-        x.dtype() == values.dtype(),
-        Runtime,
-        "Index put requires the source and destination dtypes match, got {} for the destination and {} for the source.",
-        x.dtype().scalar_type_name(),
-        values.dtype().scalar_type_name()
-    );
+    // One value through one mask is a masked fill, which converts the value.
+    if !accumulate
+        && values.numel() == 1
+        && let Some(mask) = only_mask(x, indices)
+    {
+        let bytes = values.try_item()?.to_bytes(x.dtype())?;
+        let kernel = duoc_kernels::index::masked_fill_loop(x.dtype().size());
+        let dest = if mode == Mode::Init {
+            Dest::Fresh(x)
+        } else {
+            Dest::Into(x)
+        };
+        let mask = apart(&mask, x)?;
+        return elementwise(dest, x.dtype(), &[x, &mask], kernel, bytes.as_ptr(), 1).map(drop);
+    }
     let plan = Plan::new(x, indices)?;
     let shape = plan.result(x);
     let fits = broadcast(values.shape(), &shape).is_ok_and(|s| s == shape);
@@ -368,6 +395,13 @@ fn index_put_into(x: &Tensor, mode: Mode, indices: &[Option<Tensor>], values: &T
         "shape mismatch: value tensor of shape {:?} cannot be broadcast to indexing result of shape {:?}",
         values.shape(),
         &shape[..]
+    );
+    ensure!(
+        x.dtype() == values.dtype(),
+        Runtime,
+        "Index put requires the source and destination dtypes match, got {} for the destination and {} for the source.",
+        x.dtype().scalar_type_name(),
+        values.dtype().scalar_type_name()
     );
     let values = apart(values, x)?;
     let values = if values.numel() == 1 {

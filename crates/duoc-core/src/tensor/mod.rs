@@ -2,6 +2,7 @@
 
 pub mod convert;
 mod fmt;
+pub mod index;
 mod nested;
 mod new;
 mod operators;

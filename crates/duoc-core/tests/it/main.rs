@@ -10,6 +10,7 @@ mod forward;
 mod fuzz;
 mod golden;
 mod gradients;
+mod indexing;
 mod layout;
 mod matmul;
 mod printing;
