@@ -10,6 +10,8 @@ pub(super) trait Element: Copy + PartialEq + 'static {
     fn of_f64(x: f64) -> Self;
     /// `static_cast<T>(int64_t)`; half types go through `float`.
     fn of_i64(x: i64) -> Self;
+    /// As a double.
+    fn wide(self) -> f64;
     /// `==` on numbers that are not NaN.
     #[inline(always)]
     fn same(self, other: Self) -> bool {
@@ -26,6 +28,8 @@ macro_rules! ints {
             fn of_f64(x: f64) -> Self { x as i64 as $T }
             #[inline(always)]
             fn of_i64(x: i64) -> Self { x as $T }
+            #[inline(always)]
+            fn wide(self) -> f64 { self as f64 }
         }
     )+};
 }
@@ -40,6 +44,8 @@ macro_rules! floats {
             fn of_f64(x: f64) -> Self { x as $T }
             #[inline(always)]
             fn of_i64(x: i64) -> Self { x as $T }
+            #[inline(always)]
+            fn wide(self) -> f64 { self as f64 }
         }
     )+};
 }
@@ -54,6 +60,8 @@ macro_rules! halves {
             fn of_f64(x: f64) -> Self { $round(x as f32) }
             #[inline(always)]
             fn of_i64(x: i64) -> Self { $round(x as f32) }
+            #[inline(always)]
+            fn wide(self) -> f64 { self.to_f32() as f64 }
             #[inline(always)]
             fn same(self, other: Self) -> bool {
                 let (a, b) = (self.to_bits(), other.to_bits());
@@ -106,6 +114,10 @@ impl Element for bool {
     #[inline(always)]
     fn of_i64(x: i64) -> Self {
         x != 0
+    }
+    #[inline(always)]
+    fn wide(self) -> f64 {
+        self as u8 as f64
     }
 }
 

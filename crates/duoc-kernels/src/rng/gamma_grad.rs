@@ -5,6 +5,7 @@
 //! (M. Jankowiak, F. Obermeyer, "Pathwise derivatives beyond the reparameterization trick", 2018), so that
 //! gradients agree to the last digits and not only to the approximations' 1e-4.
 
+use super::element::Element;
 use crate::{DType, match_dtype};
 
 /// Writes `dx/da` for rows of shapes `a` and deviates `x`. False for dtypes other than `float32` and `float64`.
@@ -20,8 +21,8 @@ pub unsafe fn standard_gamma_grad(
 ) -> bool {
     match_dtype!(dtype, [F32 F64] => |T| {
         for i in 0..n as isize {
-            let a = f64::from((a.offset(i * a_stride) as *const T).read_unaligned());
-            let x = f64::from((x.offset(i * x_stride) as *const T).read_unaligned());
+            let a = (a.offset(i * a_stride) as *const T).read_unaligned().wide();
+            let x = (x.offset(i * x_stride) as *const T).read_unaligned().wide();
             (dst.offset(i * stride) as *mut T).write_unaligned(derivative(a, x) as T);
         }
         true

@@ -82,10 +82,7 @@ macro_rules! shuffle {
                 remainders(offsets.as_mut_ptr(), count, (n - begin) as u32);
                 for (k, offset) in offsets.iter().enumerate() {
                     let here = index.add(begin + k);
-                    let there = here.add(*offset as usize);
-                    let kept = *here;
-                    *here = *there;
-                    *there = kept;
+                    std::ptr::swap(here, here.add(*offset as usize));
                 }
                 begin += count;
             }

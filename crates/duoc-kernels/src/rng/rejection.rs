@@ -25,7 +25,7 @@ pub unsafe fn poisson(
 ) -> Result<bool, OutOfDomain> {
     match_dtype!(dtype, [F16 BF16 F32 F64] => |T| {
         for i in 0..n as isize {
-            let lambda = f64::from((rate.offset(i * rate_stride) as *const T).read_unaligned());
+            let lambda = (rate.offset(i * rate_stride) as *const T).read_unaligned().wide();
             let k = poisson_one(generator, lambda).ok_or(OutOfDomain)?;
             (dst.offset(i * stride) as *mut T).write_unaligned(T::of_i64(k));
         }
@@ -110,7 +110,7 @@ pub unsafe fn standard_gamma(
     match_dtype!(dtype, [F32 F64] => |T| {
         for i in 0..n as isize {
             let alpha = (shape.offset(i * shape_stride) as *const T).read_unaligned();
-            let sample = gamma_one(generator, f64::from(alpha), dtype == DType::F64) as T;
+            let sample = gamma_one(generator, alpha.wide(), dtype == DType::F64) as T;
             (dst.offset(i * stride) as *mut T).write_unaligned(sample.max(T::MIN_POSITIVE));
         }
         true
@@ -197,7 +197,7 @@ fn stirling_tail(k: f64) -> f64 {
         0.00925546218271273,
         0.00833056343336287,
     ];
-    if let Some(tail) = (k >= 0.0 && k < 10.0).then(|| SMALL[k as usize]) {
+    if let Some(tail) = (0.0..10.0).contains(&k).then(|| SMALL[k as usize]) {
         return tail;
     }
     let square = (k + 1.0) * (k + 1.0);
