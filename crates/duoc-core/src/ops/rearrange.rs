@@ -121,10 +121,18 @@ fn flipud_body(x: &Tensor) -> Result<Tensor> {
 }
 
 fn roll_body(x: &Tensor, shifts: &[i64], dims: &[i64]) -> Result<Tensor> {
-    if dims.is_empty() && shifts.len() == 1 {
-        let row = reshape(x, &[-1]).or_else(|_| reshape(x, &[x.numel() as i64]))?;
-        return reshape(&roll(&row, shifts, &[0])?, &ints(x.shape()));
-    }
+    let out = if dims.is_empty() && shifts.len() == 1 {
+        let row = rolled(&reshape(&x.detach(), &[x.numel() as i64])?, shifts, &[0])?;
+        row.alias_with(Layout::contiguous(x.shape(), x.dtype())?)
+    } else {
+        rolled(x, shifts, dims)?
+    };
+    let (back, dims): (Vec<i64>, Vec<i64>) = (shifts.iter().map(|s| s.wrapping_neg()).collect(), dims.to_vec());
+    out.record("RollBackward0", [x], |_| move |_: &_, g: &Tensor| roll(g, &back, &dims))
+}
+
+/// The elements moved along `dims`, in a new tensor.
+fn rolled(x: &Tensor, shifts: &[i64], dims: &[i64]) -> Result<Tensor> {
     ensure!(!shifts.is_empty(), Runtime, "`shifts` required");
     ensure!(
         shifts.len() == dims.len(),
@@ -164,8 +172,7 @@ fn roll_body(x: &Tensor, shifts: &[i64], dims: &[i64]) -> Result<Tensor> {
     for (from, to) in blocks {
         super::copy::copy_data(&out.alias_with(to), &x.alias_with(from))?;
     }
-    let (back, dims): (Vec<i64>, Vec<i64>) = (shifts.iter().map(|s| s.wrapping_neg()).collect(), dims.to_vec());
-    out.record("RollBackward0", [x], |_| move |_: &_, g: &Tensor| roll(g, &back, &dims))
+    Ok(out)
 }
 
 fn rot90_body(x: &Tensor, k: i64, dims: &[i64]) -> Result<Tensor> {
