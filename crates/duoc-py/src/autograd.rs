@@ -319,7 +319,8 @@ pub fn _saved_tensors_hooks(pack: Option<Py<PyAny>>, unpack: Option<Py<PyAny>>) 
 struct PyFunction {
     name: String,
     context: Py<PyAny>,
-    forward: Py<PyAny>,
+    /// Taken when it is called, since it holds the arguments.
+    forward: Mutex<Option<Py<PyAny>>>,
     backward: Py<PyAny>,
 }
 
@@ -328,11 +329,15 @@ impl function::Function for PyFunction {
         self.name.clone()
     }
 
-    fn forward(&self, ctx: &mut Forward, _inputs: &[Tensor]) -> Result<Vec<Tensor>> {
-        let needs: Vec<bool> = (0.._inputs.len()).map(|i| ctx.needs_input_grad(i)).collect();
+    fn forward(&self, ctx: &mut Forward, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        let needs: Vec<bool> = (0..inputs.len()).map(|i| ctx.needs_input_grad(i)).collect();
         Python::attach(|py| {
             let call = |ctx: &mut Forward| -> PyResult<Vec<Tensor>> {
-                let outs = self.forward.call1(py, (PyList::new(py, needs)?,))?;
+                let forward = self.forward.lock().unwrap_or_else(PoisonError::into_inner).take();
+                let outs = match forward {
+                    Some(f) => f.call1(py, (PyList::new(py, needs)?,))?,
+                    None => PyTuple::empty(py).into_any().unbind(),
+                };
                 let outs = tensors(outs.bind(py))?;
                 let c = self.context.bind(py);
                 let list = |name: &str| -> PyResult<Vec<Option<Tensor>>> { optional_tensors(&c.getattr(name)?) };
@@ -378,7 +383,7 @@ pub fn _apply_function(
     let f = PyFunction {
         name,
         context,
-        forward,
+        forward: Mutex::new(Some(forward)),
         backward,
     };
     let outs = run(py, || function::apply(f, &inputs.iter().collect::<Vec<_>>()))?;

@@ -4,7 +4,7 @@
 //! and no dictionary. The table has one compiled entry point per slot; a slot is taken for good.
 
 use crate::error::{panic_text, run};
-use crate::overload::{Given, Mismatch, Overload, type_name};
+use crate::overload::{Given, Mismatch, Overload, Pass, type_name};
 use crate::results;
 use crate::tensor::{PyTensor, handle};
 use duoc_core::op::{Entry, Form, Value, registry};
@@ -174,14 +174,17 @@ fn choose<'a, 'py>(
     c: &'a Callable,
     given: &Given<'_, 'py>,
 ) -> PyResult<Result<Chosen<'a, 'py>, Vec<Mismatch>>> {
-    let mut why = Vec::new();
-    for numbers in [false, true] {
+    for pass in [Pass::Strict, Pass::Numbers] {
         for o in &c.overloads {
-            match o.bind(py, given, numbers)? {
-                Ok(call) => return Ok(Ok((o, call))),
-                Err(m) if numbers => why.push(m),
-                Err(_) => {}
+            if let Ok(call) = o.bind(py, given, pass)? {
+                return Ok(Ok((o, call)));
             }
+        }
+    }
+    let mut why = Vec::new();
+    if !matches!(c.way, Way::Operator | Way::Reflected) {
+        for o in &c.overloads {
+            why.extend(o.bind(py, given, Pass::Explain)?.err());
         }
     }
     Ok(Err(why))

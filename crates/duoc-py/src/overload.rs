@@ -29,6 +29,21 @@ pub struct Overload {
     self_at: usize,
     /// Makes a new tensor: takes `requires_grad` too.
     factory: bool,
+    /// The parameter whose items may be given as separate arguments: of the function, and of the method.
+    spread: [Option<usize>; 2],
+    /// Parameters that must be tensors.
+    tensors: usize,
+}
+
+/// How hard to try.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Pass {
+    /// Only arguments of the parameters' own types.
+    Strict,
+    /// Numbers may stand for tensors.
+    Numbers,
+    /// As `Numbers`, and a mismatch is explained.
+    Explain,
 }
 
 /// Arguments that fit a signature.
@@ -41,6 +56,8 @@ pub struct Call<'py> {
 
 /// Why arguments do not fit a signature.
 pub enum Mismatch {
+    /// Not looked into: another signature may fit.
+    Any,
     TooMany {
         given: usize,
     },
@@ -97,13 +114,21 @@ impl Overload {
             .or_else(|| params.iter().position(|p| p.kind == Kind::Tensor))
             .unwrap_or(0);
         let aliases = schema.returns.iter().any(|r| r.aliased);
-        Some(Overload {
+        let tensors = params
+            .iter()
+            .filter(|p| p.kind == Kind::Tensor && p.default.is_none())
+            .count();
+        let mut o = Overload {
             entry,
             out: out.map(|o| (o, schema.returns.len())),
             params,
             self_at,
             factory: named("pin_memory").is_some() && !aliases,
-        })
+            spread: [None; 2],
+            tensors,
+        };
+        o.spread = [o.find_spread(false), o.find_spread(true)];
+        Some(o)
     }
 
     pub fn entry(&self) -> &'static Entry {
@@ -131,22 +156,28 @@ impl Overload {
         Ok(*p == *name || numpy_names(p).contains(&&*name))
     }
 
+    /// The parameters that arguments by position go to.
+    fn positional(&self, method: bool) -> impl Iterator<Item = usize> {
+        let this = method.then_some(self.self_at);
+        (0..self.params.len()).filter(move |i| Some(*i) != this && !self.params[*i].kwarg_only)
+    }
+
     /// Whether the one positional parameter is a list that may be given as separate arguments.
-    fn spread(&self, method: bool) -> Option<usize> {
-        let mut positional =
-            (0..self.params.len()).filter(|i| !(method && *i == self.self_at) && !self.params[*i].kwarg_only);
+    fn find_spread(&self, method: bool) -> Option<usize> {
+        let mut positional = self.positional(method);
         let (first, second) = (positional.next()?, positional.next());
         let list = matches!(self.params[first].kind, Kind::Ints(None) | Kind::Tensors);
         (second.is_none() && list).then_some(first)
     }
 
-    /// Fits arguments to the parameters. With `numbers`, plain numbers may stand for tensors.
+    /// Fits arguments to the parameters.
     pub fn bind<'py>(
         &self,
         py: Python<'py>,
         given: &Given<'_, 'py>,
-        numbers: bool,
+        pass: Pass,
     ) -> PyResult<Result<Call<'py>, Mismatch>> {
+        let numbers = pass != Pass::Strict && self.tensors > 1;
         let method = given.this.is_some();
         let n = self.params.len();
         let spread_list;
@@ -162,7 +193,7 @@ impl Overload {
                 next += 1;
             }
             if i == 0
-                && let Some(p) = self.spread(method)
+                && let Some(p) = self.spread[method as usize]
             {
                 let item = match self.params[p].kind {
                     Kind::Tensors => a.cast::<PyTensor>().is_ok(),
@@ -221,25 +252,22 @@ impl Overload {
             spread_list = PyTuple::new(py, given.positional)?.into_any();
             at[p] = Some(&spread_list);
         }
-        let missing: Vec<String> = (0..n)
-            .filter(|p| at[*p].is_none() && self.params[*p].default.is_none())
-            .map(|p| self.params[p].name.clone())
-            .collect();
+        let lacks = |p: &usize| at[*p].is_none() && self.params[*p].default.is_none();
+        if pass != Pass::Explain && (0..n).any(|p| lacks(&p)) {
+            return Ok(Err(Mismatch::Any));
+        }
+        let missing: Vec<String> = (0..n).filter(lacks).map(|p| self.params[p].name.clone()).collect();
         if !missing.is_empty() {
             return Ok(Err(Mismatch::Missing(missing)));
         }
-        let tensors = self
-            .params
-            .iter()
-            .filter(|p| p.kind == Kind::Tensor && p.default.is_none())
-            .count();
         for (p, param) in self.params.iter().enumerate() {
             let value = match at[p] {
-                Some(obj) if !(obj.is_none() && param.nullable) => param.kind.take(obj, numbers && tensors > 1)?,
+                Some(obj) if !(obj.is_none() && param.nullable) => param.kind.take(obj, numbers)?,
                 _ => Some(param.default.clone().unwrap_or(Value::None)),
             };
             match value {
                 Some(v) => call.values.push(v),
+                None if pass != Pass::Explain => return Ok(Err(Mismatch::Any)),
                 None => {
                     let given = at[p].map_or(String::new(), type_name);
                     return Ok(Err(Mismatch::Type(
@@ -296,10 +324,9 @@ impl Overload {
 
     /// The exception when this is the only signature.
     pub fn error(&self, function: &str, method: bool, m: Mismatch) -> PyErr {
-        let positional = (0..self.params.len())
-            .filter(|i| !(method && *i == self.self_at) && !self.params[*i].kwarg_only)
-            .count();
+        let positional = self.positional(method).count();
         PyTypeError::new_err(match m {
+            Mismatch::Any => format!("{function}() got arguments that do not fit"),
             Mismatch::TooMany { given } => {
                 let s = if positional == 1 { "" } else { "s" };
                 let were = if given == 1 { "was" } else { "were" };

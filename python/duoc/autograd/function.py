@@ -62,6 +62,7 @@ class Function:
         """Calls the function and records it."""
         ctx = type(cls.__name__ + "Backward", (FunctionCtx,), {})()
         places = [i for i, a in enumerate(args) if isinstance(a, _C.Tensor)]
+        count = len(args)
         separate = cls.setup_context is not Function.setup_context
         shape = {}
 
@@ -89,11 +90,11 @@ class Function:
             finally:
                 ctx._unpacked = None
             out = out if isinstance(out, (tuple, list)) else (out,)
-            if len(out) > len(args) and all(g is None for g in out[len(args):]):
-                out = out[:len(args)]
-            if len(out) != len(args):
+            if len(out) > count and all(g is None for g in out[count:]):
+                out = out[:count]
+            if len(out) != count:
                 raise RuntimeError(f"function {cls.__name__}Backward returned an incorrect number of gradients "
-                                   f"(expected {len(args)}, got {len(out)})")
+                                   f"(expected {count}, got {len(out)})")
             return tuple(out[i] for i in places)
 
         made = _C._apply_function(cls.__name__ + "Backward", ctx, forward, backward, [args[i] for i in places])
