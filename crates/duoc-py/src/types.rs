@@ -7,7 +7,7 @@ use duoc_core::{DType, Device, LayoutKind, MemoryFormat};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBool, PyString, PyType};
+use pyo3::types::{PyBool, PyInt, PyString, PyType};
 
 /// A tensor's element type. There is one object per type.
 #[pyclass(name = "dtype", module = "duoc", frozen)]
