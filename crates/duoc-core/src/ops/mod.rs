@@ -15,12 +15,14 @@ pub mod division;
 mod draw;
 pub mod dropout;
 pub mod einsum;
+pub mod extreme;
 pub mod factory;
 pub mod gamma;
 pub mod index;
 pub mod join;
 pub mod mask;
 pub mod matmul;
+pub mod moments;
 pub mod patch;
 pub mod pointwise;
 pub mod power;
@@ -29,11 +31,15 @@ pub mod range;
 pub mod rearrange;
 pub mod reduce;
 pub mod sample;
+pub mod scan;
 pub mod scatter;
 pub mod shape;
 pub mod sign;
+pub mod softmax;
+pub mod sort;
 pub mod split;
 pub mod unary;
+pub mod vector_norm;
 pub mod view;
 
 use crate::op::Op;
@@ -51,12 +57,14 @@ pub static FAMILIES: &[&[&Op]] = &[
     division::OPS,
     dropout::OPS,
     einsum::OPS,
+    extreme::OPS,
     factory::OPS,
     gamma::OPS,
     index::OPS,
     join::OPS,
     mask::OPS,
     matmul::OPS,
+    moments::OPS,
     patch::OPS,
     power::OPS,
     random::OPS,
@@ -64,10 +72,14 @@ pub static FAMILIES: &[&[&Op]] = &[
     rearrange::OPS,
     reduce::OPS,
     sample::OPS,
+    scan::OPS,
     scatter::OPS,
     shape::OPS,
     sign::OPS,
+    softmax::OPS,
+    sort::OPS,
     split::OPS,
     unary::OPS,
+    vector_norm::OPS,
     view::OPS,
 ];

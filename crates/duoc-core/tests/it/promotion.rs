@@ -53,7 +53,8 @@ fn answer(name: &str, args: Vec<Value>) -> Result<Result<DType, duoc_core::Error
             && e.schema.args.iter().zip(&args).all(|(a, v)| match (&a.ty, v) {
                 (Type::Tensor, Value::Tensor(_) | Value::Scalar(_)) => true,
                 (Type::Scalar, Value::Scalar(_)) => true,
-                (Type::List(..) | Type::Optional(_), Value::Tensors(_) | Value::Ints(_)) => true,
+                (Type::List(..), Value::Tensors(_) | Value::Ints(_)) => true,
+                (Type::Optional(t), Value::Ints(_)) => matches!(**t, Type::List(..)),
                 (Type::Int, Value::Int(_)) => true,
                 _ => false,
             })

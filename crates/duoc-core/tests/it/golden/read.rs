@@ -177,7 +177,8 @@ pub fn value(j: &Json, ty: &Type) -> Option<Value> {
             Scalar::Bool(_) => return None,
             s => s.to_f64(),
         }),
-        Type::Bool => Value::Bool(j.as_bool()?),
+        // As in PyTorch's dispatcher, an integer will do.
+        Type::Bool => Value::Bool(j.as_bool().or_else(|| j.as_i64().map(|i| i != 0))?),
         Type::Str => Value::Str(j.as_str()?.to_string()),
         Type::DType => Value::DType(dtype(j["dtype"].as_str()?).ok()?),
         Type::Layout => Value::Layout(duoc_core::LayoutKind::Strided),
