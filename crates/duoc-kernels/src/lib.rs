@@ -15,6 +15,7 @@
 //! * [`reduce`]: reductions over any set of dimensions; [`scan`]: running ones along [`lines`].
 //! * [`rng`]: PyTorch's random streams.
 //! * [`simd`]: which instruction set is in use.
+//! * [`softmax`]: exponentials normalised along a dimension.
 //! * [`sort`]: sorting and selecting along lines.
 //! * [`sys`]: calls to the operating system.
 
@@ -34,6 +35,7 @@ pub mod reduce;
 pub mod rng;
 pub mod scan;
 pub mod simd;
+pub mod softmax;
 pub mod sort;
 pub mod sys;
 

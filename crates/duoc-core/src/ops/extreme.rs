@@ -100,7 +100,11 @@ fn of_all(x: &Tensor, op: Reduce, name: &str, kernel: &str, node: &'static str) 
 /// `g` shared evenly among the elements of `x` that are `y` (or NaN, when `y` is).
 pub(crate) fn share_among_ties(g: &Tensor, x: &Tensor, y: &Tensor) -> Result<Tensor> {
     let y_is_nan = isnan(y)?.item().to_bool();
-    let ties = if y_is_nan { isnan(x)? } else { eq(&x.detach(), &y.detach())? };
+    let ties = if y_is_nan {
+        isnan(x)?
+    } else {
+        eq(&x.detach(), &y.detach())?
+    };
     let count = super::reduce::sum(&ties, None)?;
     mul(&div(g, &count)?, &ties)
 }
@@ -113,15 +117,12 @@ fn min_dim_body(x: &Tensor, dim: i64, keepdim: bool) -> Result<(Tensor, Tensor)>
     along(x, dim, keepdim, Reduce::MinIndex, "min", "MinBackward0")
 }
 
-fn along(
-    x: &Tensor,
-    dim: i64,
-    keepdim: bool,
-    op: Reduce,
-    name: &str,
-    node: &'static str,
-) -> Result<(Tensor, Tensor)> {
-    ensure!(!x.dtype().is_complex(), Type, "{name}(): does not support complex input");
+fn along(x: &Tensor, dim: i64, keepdim: bool, op: Reduce, name: &str, node: &'static str) -> Result<(Tensor, Tensor)> {
+    ensure!(
+        !x.dtype().is_complex(),
+        Type,
+        "{name}(): does not support complex input"
+    );
     let dims = DimSet::one(x, dim)?;
     check_some(&format!("{name}()"), x, &[dim])?;
     let [values, indices] = run(op, &format!("{name}_cpu"), x, dims, keepdim, [x.dtype(), DType::I64])?;
@@ -163,11 +164,27 @@ fn put_back(g: &Tensor, indices: &Tensor, shape: &[usize], dim: i64, keepdim: bo
 }
 
 fn amax_body(x: &Tensor, dim: &[i64], keepdim: bool) -> Result<Tensor> {
-    over(x, dim, keepdim, Reduce::Max, "amax()", "max_values_cpu", "AmaxBackward0")
+    over(
+        x,
+        dim,
+        keepdim,
+        Reduce::Max,
+        "amax()",
+        "max_values_cpu",
+        "AmaxBackward0",
+    )
 }
 
 fn amin_body(x: &Tensor, dim: &[i64], keepdim: bool) -> Result<Tensor> {
-    over(x, dim, keepdim, Reduce::Min, "amin()", "min_values_cpu", "AminBackward0")
+    over(
+        x,
+        dim,
+        keepdim,
+        Reduce::Min,
+        "amin()",
+        "min_values_cpu",
+        "AminBackward0",
+    )
 }
 
 fn over(
@@ -246,7 +263,11 @@ fn argmin_body(x: &Tensor, dim: Option<i64>, keepdim: bool) -> Result<Tensor> {
 }
 
 fn index_of(x: &Tensor, dim: Option<i64>, keepdim: bool, op: Reduce, name: &str) -> Result<Tensor> {
-    ensure!(!x.dtype().is_complex(), Type, "{name}(): does not support complex input");
+    ensure!(
+        !x.dtype().is_complex(),
+        Type,
+        "{name}(): does not support complex input"
+    );
     ensure!(
         x.dtype() != DType::Bool,
         NotImplemented,

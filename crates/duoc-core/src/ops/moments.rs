@@ -93,8 +93,18 @@ impl Spec {
 
     fn one(self, x: &Tensor) -> Result<Tensor> {
         let (op, node) = match self.root {
-            true => (Reduce::Std { correction: self.correction }, "StdBackward0"),
-            false => (Reduce::Var { correction: self.correction }, "VarBackward0"),
+            true => (
+                Reduce::Std {
+                    correction: self.correction,
+                },
+                "StdBackward0",
+            ),
+            false => (
+                Reduce::Var {
+                    correction: self.correction,
+                },
+                "VarBackward0",
+            ),
         };
         let [y] = run(op, "std_cpu", x, self.dims, self.keepdim, [x.dtype()])?;
         y.record(node, [x], |r| {
@@ -108,8 +118,18 @@ impl Spec {
 
     fn with_mean(self, x: &Tensor) -> Result<(Tensor, Tensor)> {
         let (op, node) = match self.root {
-            true => (Reduce::StdMean { correction: self.correction }, "StdMeanBackward0"),
-            false => (Reduce::VarMean { correction: self.correction }, "VarMeanBackward0"),
+            true => (
+                Reduce::StdMean {
+                    correction: self.correction,
+                },
+                "StdMeanBackward0",
+            ),
+            false => (
+                Reduce::VarMean {
+                    correction: self.correction,
+                },
+                "VarMeanBackward0",
+            ),
         };
         let outputs = run(op, "std_mean_cpu", x, self.dims, self.keepdim, [x.dtype(); 2])?;
         record_many(&outputs, node, &[Some(x)], |r| {
@@ -175,12 +195,7 @@ fn var_dim_body(x: &Tensor, dim: Option<&[i64]>, unbiased: bool, keepdim: bool) 
     Spec::new(x, dim, bessel(unbiased), keepdim, false)?.one(x)
 }
 
-fn var_correction_body(
-    x: &Tensor,
-    dim: Option<&[i64]>,
-    correction: Option<Scalar>,
-    keepdim: bool,
-) -> Result<Tensor> {
+fn var_correction_body(x: &Tensor, dim: Option<&[i64]>, correction: Option<Scalar>, keepdim: bool) -> Result<Tensor> {
     Spec::new(x, dim, or_one(correction), keepdim, false)?.one(x)
 }
 
@@ -192,12 +207,7 @@ fn std_dim_body(x: &Tensor, dim: Option<&[i64]>, unbiased: bool, keepdim: bool) 
     Spec::new(x, dim, bessel(unbiased), keepdim, true)?.one(x)
 }
 
-fn std_correction_body(
-    x: &Tensor,
-    dim: Option<&[i64]>,
-    correction: Option<Scalar>,
-    keepdim: bool,
-) -> Result<Tensor> {
+fn std_correction_body(x: &Tensor, dim: Option<&[i64]>, correction: Option<Scalar>, keepdim: bool) -> Result<Tensor> {
     Spec::new(x, dim, or_one(correction), keepdim, true)?.one(x)
 }
 

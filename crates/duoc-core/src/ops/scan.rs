@@ -72,7 +72,11 @@ fn run<const N: usize>(
     let kept = |k: usize| Kept {
         size: x.shape()[k],
         src: x.strides()[k].saturating_mul(x.dtype().size() as isize),
-        dst: [0, 1].map(|i| outputs.get(i).map_or(0, |o| o.strides()[k].saturating_mul(o.dtype().size() as isize))),
+        dst: [0, 1].map(|i| {
+            outputs
+                .get(i)
+                .map_or(0, |o| o.strides()[k].saturating_mul(o.dtype().size() as isize))
+        }),
     };
     let others: SmallVec<[Kept; 6]> = (0..x.dim()).filter(|k| *k != d).map(kept).collect();
     let mut along = match x.dim() {
@@ -119,7 +123,11 @@ fn run_one(op: Scan, name: &str, x: &Tensor, d: usize, from: From) -> Result<Ten
 
 /// The input in the dtype that it is accumulated in.
 fn terms(x: &Tensor, dtype: Option<DType>) -> Result<Tensor> {
-    let natural = if x.dtype().is_differentiable() { x.dtype() } else { DType::I64 };
+    let natural = if x.dtype().is_differentiable() {
+        x.dtype()
+    } else {
+        DType::I64
+    };
     converted(x, dtype.unwrap_or(natural))
 }
 

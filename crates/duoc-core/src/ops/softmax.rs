@@ -1,15 +1,17 @@
 //! Exponentials normalised along dimensions: `logsumexp`, `softmax`, `log_softmax`.
 
-use super::compare::isinf;
-use super::reduce::formula::where_zero;
+use super::copy::contiguous;
 use super::reduce::run::DimSet;
 use super::reduce::{sum_dim, sum_dims};
 use super::unary::{exp, log};
 use crate::autograd::Ctx;
-use crate::autograd::mode::grad_mode;
-use crate::ops::arith::{add, div, mul, sub};
+use crate::autograd::mode::{grad_mode, is_grad_enabled};
+use crate::ops::arith::{mul, sub};
 use crate::ops::pointwise::converted;
-use crate::{DType, OrThrow, Result, Scalar, Tensor, default_dtype, ensure, ops};
+use crate::storage::{Mode, access};
+use crate::{DType, MemoryFormat, OrThrow, Result, Scalar, Tensor, default_dtype, ensure, ops};
+use duoc_kernels::softmax as kernels;
+use duoc_kernels::softmax::Softmax;
 
 ops! {
     /// `log sum exp(x)` over the dimensions `dim`, computed around the largest element.
@@ -27,31 +29,61 @@ ops! {
 
 const ONE: Scalar = Scalar::Int(1);
 
+/// The block `outer x n x inner` that a contiguous tensor is around dimensions `first..=last`.
+fn block(shape: &[usize], first: usize, last: usize) -> [usize; 3] {
+    let product = |part: &[usize]| part.iter().product();
+    match shape {
+        [] => [1, 1, 1],
+        _ => [
+            product(&shape[..first]),
+            product(&shape[first..=last]),
+            product(&shape[last + 1..]),
+        ],
+    }
+}
+
+fn row_major(x: &Tensor) -> Result<Tensor> {
+    let _off = grad_mode(false);
+    contiguous(x, Some(MemoryFormat::Contiguous))
+}
+
+fn missing(name: &str, dtype: DType) -> crate::Error {
+    crate::err!(
+        NotImplemented,
+        "\"{name}\" not implemented for '{}'",
+        dtype.scalar_type_name()
+    )
+}
+
 fn logsumexp_body(x: &Tensor, dim: &[i64], keepdim: bool) -> Result<Tensor> {
-    let input = x;
-    let x = &match x.dtype().is_differentiable() {
+    let input = match x.dtype().is_differentiable() {
         true => x.clone(),
         false => converted(x, default_dtype())?,
     };
     let dims = DimSet::of(x, Some(dim))?;
-    let y = {
+    let list = dims.list();
+    let y = if x.numel() == 0 {
         let _off = grad_mode(false);
-        if x.numel() == 0 {
-            log(&sum_dims(&exp(x)?, Some(&dims.list()), keepdim, None)?)?
-        } else {
-            let high = super::extreme::amax(x, &dims.list(), true)?;
-            // Around an infinity every difference would be NaN.
-            let high = where_zero(&isinf(&high)?, &high)?;
-            let sum = sum_dims(&exp(&sub(x, &high, ONE)?)?, Some(&dims.list()), keepdim, None)?;
-            let high = match keepdim {
-                true => high,
-                false => super::view::reshape(&high, &super::view::ints(sum.shape()))?,
-            };
-            add(&log(&sum)?, &high, ONE)?
+        log(&sum_dims(&exp(&input)?, Some(&list), keepdim, None)?)?
+    } else {
+        let terms = gathered(&input, dims)?;
+        let [first, last] = [list.first(), list.last()].map(|d| d.copied().unwrap_or(0) as usize);
+        let sizes = match dims.count(x.shape()) {
+            n if !is_run(&list) => [x.numel() / n, n, 1],
+            _ => block(x.shape(), first, last),
+        };
+        let y = Tensor::uninit(&dims.result(x.shape(), keepdim), terms.dtype())?;
+        let known = access::access([(&terms, Mode::Read), (&y, Mode::Init)], |[x, y]| {
+            // SAFETY: `terms` is row-major with the block's elements, `y` a new tensor with one for each line.
+            Ok(unsafe { kernels::softmax(Softmax::LogSumExp, terms.dtype(), sizes, x, y) })
+        })?;
+        if !known {
+            return Err(missing("logsumexp_cpu", terms.dtype()));
         }
+        y
     };
-    y.record("LogsumexpBackward0", [input], |r| {
-        let (x, y) = (r.save(input), r.save_output(0));
+    y.record("LogsumexpBackward0", [x], |r| {
+        let (x, y) = (r.save(&input), r.save_output(0));
         move |c: &Ctx, g: &Tensor| {
             let (x, y) = (c.get(x)?, c.get(y)?);
             let (g, y) = (dims.keep(g, x.shape(), keepdim)?, dims.keep(&y, x.shape(), keepdim)?);
@@ -60,8 +92,31 @@ fn logsumexp_body(x: &Tensor, dim: &[i64], keepdim: bool) -> Result<Tensor> {
     })
 }
 
-/// The input of a normalisation in the dtype it is done in, and the dimension.
-fn prepared(name: &str, x: &Tensor, dim: i64, dtype: Option<DType>) -> Result<(Tensor, DimSet)> {
+/// Whether the dimensions are neighbours in order.
+fn is_run(dims: &[i64]) -> bool {
+    dims.windows(2).all(|w| w[1] == w[0] + 1)
+}
+
+/// `x` in row-major order with the dimensions of `dims` beside each other: where they are not, they come last.
+fn gathered(x: &Tensor, dims: DimSet) -> Result<Tensor> {
+    if is_run(&dims.list()) {
+        return row_major(x);
+    }
+    let kept = (0..x.dim()).filter(|d| !dims.has(*d)).map(|d| d as i64);
+    let order: Vec<i64> = kept.chain(dims.list()).collect();
+    row_major(&super::view::permute(&x.detach(), &order)?)
+}
+
+/// Normalises along a dimension; the gradient kernel serves first derivatives, `formula` all others.
+fn normalised(
+    op: Softmax,
+    name: &str,
+    node: &'static str,
+    x: &Tensor,
+    dim: i64,
+    dtype: Option<DType>,
+    formula: fn(&Tensor, &Tensor, i64) -> Result<Tensor>,
+) -> Result<Tensor> {
     let dtype = dtype.unwrap_or(x.dtype());
     ensure!(
         dtype.is_float() && !dtype.is_float8(),
@@ -69,51 +124,62 @@ fn prepared(name: &str, x: &Tensor, dim: i64, dtype: Option<DType>) -> Result<(T
         "\"{name}\" not implemented for '{}'",
         dtype.scalar_type_name()
     );
-    Ok((converted(x, dtype)?, DimSet::one(x, dim)?))
+    let d = x.wrap_dim(dim)?;
+    let sizes = block(x.shape(), d, d);
+    let terms = row_major(&converted(x, dtype)?)?;
+    let y = Tensor::uninit(x.shape(), dtype)?;
+    if x.numel() > 0 {
+        let known = access::access([(&terms, Mode::Read), (&y, Mode::Init)], |[x, y]| {
+            // SAFETY: both are row-major with the block's elements.
+            Ok(unsafe { kernels::softmax(op, dtype, sizes, x, y) })
+        })?;
+        if !known {
+            return Err(missing(name, dtype));
+        }
+    }
+    let name = name.to_string();
+    y.record(node, [x], |r| {
+        let y = r.save_output(0);
+        move |c: &Ctx, g: &Tensor| {
+            let y = c.get(y)?;
+            if is_grad_enabled() || y.numel() == 0 {
+                return formula(g, &y, d as i64);
+            }
+            let g = row_major(g)?;
+            let out = Tensor::uninit(y.shape(), dtype)?;
+            let known = access::access(
+                [(&g, Mode::Read), (&y, Mode::Read), (&out, Mode::Init)],
+                |[g, y, out]| {
+                    // SAFETY: all three are row-major with the block's elements.
+                    Ok(unsafe { kernels::softmax_backward(op, dtype, sizes, g, y, out) })
+                },
+            )?;
+            if known { Ok(out) } else { Err(missing(&name, dtype)) }
+        }
+    })
 }
 
 fn softmax_body(x: &Tensor, dim: i64, dtype: Option<DType>) -> Result<Tensor> {
-    let (terms, dims) = prepared("softmax_kernel_impl", x, dim, dtype)?;
-    let y = {
-        let _off = grad_mode(false);
-        let list = dims.list();
-        let e = match terms.numel() {
-            0 => exp(&terms)?,
-            _ => exp(&sub(&terms, &super::extreme::amax(&terms, &list, true)?, ONE)?)?,
-        };
-        div(&e, &sum_dim(&e, Some(&list), true, None)?)?
-    };
-    y.record("SoftmaxBackward0", [x], |r| {
-        let y = r.save_output(0);
-        move |c: &Ctx, g: &Tensor| {
-            let y = c.get(y)?;
-            let gy = mul(g, &y)?;
-            let total = sum_dim(&gy, Some(&dims.list()), true, None)?;
-            sub(&gy, &mul(&y, &total)?, ONE)
-        }
-    })
+    let (name, node) = ("softmax_kernel_impl", "SoftmaxBackward0");
+    normalised(Softmax::Plain, name, node, x, dim, dtype, softmax_backward)
+}
+
+/// `y (g - sum g y)`.
+fn softmax_backward(g: &Tensor, y: &Tensor, dim: i64) -> Result<Tensor> {
+    let gy = mul(g, y)?;
+    let total = sum_dim(&gy, Some(&[dim]), true, None)?;
+    sub(&gy, &mul(y, &total)?, ONE)
 }
 
 fn log_softmax_body(x: &Tensor, dim: i64, dtype: Option<DType>) -> Result<Tensor> {
-    let (terms, dims) = prepared("log_softmax_kernel_impl", x, dim, dtype)?;
-    let y = {
-        let _off = grad_mode(false);
-        let list = dims.list();
-        let shifted = match terms.numel() {
-            0 => terms.clone(),
-            _ => sub(&terms, &super::extreme::amax(&terms, &list, true)?, ONE)?,
-        };
-        let sum = sum_dim(&exp(&shifted)?, Some(&list), true, None)?;
-        sub(&shifted, &log(&sum)?, ONE)?
-    };
-    y.record("LogSoftmaxBackward0", [x], |r| {
-        let y = r.save_output(0);
-        move |c: &Ctx, g: &Tensor| {
-            let y = c.get(y)?;
-            let total = sum_dim(g, Some(&dims.list()), true, None)?;
-            sub(g, &mul(&exp(&y)?, &total)?, ONE)
-        }
-    })
+    let (name, node) = ("log_softmax_kernel_impl", "LogSoftmaxBackward0");
+    normalised(Softmax::Log, name, node, x, dim, dtype, log_softmax_backward)
+}
+
+/// `g - exp(y) sum g`.
+fn log_softmax_backward(g: &Tensor, y: &Tensor, dim: i64) -> Result<Tensor> {
+    let total = sum_dim(g, Some(&[dim]), true, None)?;
+    sub(g, &mul(&exp(y)?, &total)?, ONE)
 }
 
 impl Tensor {

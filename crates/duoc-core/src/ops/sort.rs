@@ -104,7 +104,11 @@ fn check_order(name: &str, x: &Tensor) -> Result<()> {
 
 fn missing(name: &str, x: &Tensor) -> crate::Error {
     if x.shape().iter().any(|n| *n > kernels::MAX_LINE) {
-        return crate::err!(Runtime, "{name}: a dimension of {:?} is longer than 2^32 - 1", x.shape());
+        return crate::err!(
+            Runtime,
+            "{name}: a dimension of {:?} is longer than 2^32 - 1",
+            x.shape()
+        );
     }
     crate::err!(
         NotImplemented,
@@ -143,7 +147,11 @@ fn argsort_body(x: &Tensor, dim: i64, descending: bool) -> Result<Tensor> {
         // SAFETY: as in `sorted_along`; a null pointer says that values are not wanted.
         unsafe { kernels::sort(x.dtype(), lines, descending, src, v, i) }
     })?;
-    if known { Ok(indices) } else { Err(missing("sort_cpu", x)) }
+    if known {
+        Ok(indices)
+    } else {
+        Err(missing("sort_cpu", x))
+    }
 }
 
 fn argsort_stable_body(x: &Tensor, _stable: bool, dim: i64, descending: bool) -> Result<Tensor> {
@@ -157,11 +165,7 @@ fn msort_body(x: &Tensor) -> Result<Tensor> {
 fn topk_body(x: &Tensor, k: i64, dim: i64, largest: bool, sorted: bool) -> Result<(Tensor, Tensor)> {
     let d = x.wrap_dim(dim)?;
     let n = x.shape().get(d).copied().unwrap_or(1);
-    ensure!(
-        k >= 0 && k as u64 <= n as u64,
-        Runtime,
-        "selected index k out of range"
-    );
+    ensure!(k >= 0 && k as u64 <= n as u64, Runtime, "selected index k out of range");
     check_order("topk", x)?;
     ensure!(
         x.dtype() != DType::Bool,
@@ -263,7 +267,11 @@ fn kthvalue_body(x: &Tensor, k: i64, dim: i64, keepdim: bool) -> Result<(Tensor,
 fn of_all(x: &Tensor, rank: Rank, name: &str, node: &'static str) -> Result<Tensor> {
     let y = if x.numel() == 0 {
         // What a conversion of NaN gives; integers get their least value.
-        let nothing = if x.dtype().is_float() { Scalar::Float(f64::NAN) } else { least(x.dtype()) };
+        let nothing = if x.dtype().is_float() {
+            Scalar::Float(f64::NAN)
+        } else {
+            least(x.dtype())
+        };
         super::factory::full_of(&[], nothing, x.dtype())?
     } else {
         let flat = super::view::reshape(&x.detach(), &[-1])?;

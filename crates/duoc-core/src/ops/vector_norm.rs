@@ -80,7 +80,14 @@ fn vector_norm_body(
     let dims = DimSet::of(x, dim)?;
     check_identity(x, p, dim, dims)?;
     let terms = converted(x, dtype.unwrap_or(x.dtype()))?;
-    let [y] = run(Reduce::Norm { p }, "linalg_vector_norm_cpu", &terms, dims, keepdim, [terms.dtype()])?;
+    let [y] = run(
+        Reduce::Norm { p },
+        "linalg_vector_norm_cpu",
+        &terms,
+        dims,
+        keepdim,
+        [terms.dtype()],
+    )?;
     y.record("LinalgVectorNormBackward0", [x], |r| {
         let (x, y) = (r.save(x), r.save_output(0));
         move |c: &Ctx, g: &Tensor| backward(g, &c.get(x)?, &c.get(y)?, p, dims, keepdim)
@@ -168,13 +175,7 @@ fn norm_dim_dtype_body(
     vector_norm(x, p.unwrap_or(TWO), dim, keepdim, Some(dtype))
 }
 
-fn norm_named_body(
-    x: &Tensor,
-    p: &str,
-    dim: Option<&[i64]>,
-    keepdim: bool,
-    dtype: Option<DType>,
-) -> Result<Tensor> {
+fn norm_named_body(x: &Tensor, p: &str, dim: Option<&[i64]>, keepdim: bool, dtype: Option<DType>) -> Result<Tensor> {
     match p {
         "fro" => vector_norm(x, TWO, dim, keepdim, dtype),
         "nuc" => bail!(

@@ -3,6 +3,7 @@
 use half::{bf16, f16};
 
 use crate::DType;
+use crate::math::half as convert;
 
 /// A stored element type and the type its arithmetic is done in.
 pub(crate) trait Elem: Copy + Send + Sync + 'static {
@@ -81,18 +82,6 @@ impl Value {
             _ => {}
         }
     }
-}
-
-/// IEEE half to single without branches, so that loops over it vectorise.
-///
-/// The magnitude bits shifted into place are a float32 whose exponent is 112 too small, subnormals included; the
-/// multiplication puts that right. The all-ones exponent of infinity and NaN is restored by hand.
-#[inline(always)]
-pub(crate) fn f16_to_f32(bits: u16) -> f32 {
-    let magnitude = ((bits & 0x7fff) as u32) << 13;
-    let scaled = f32::from_bits(magnitude) * f32::from_bits(0x7780_0000);
-    let special = if magnitude >= 0x0f80_0000 { 0x7f80_0000 } else { 0 };
-    f32::from_bits(scaled.to_bits() | special | (((bits & 0x8000) as u32) << 16))
 }
 
 macro_rules! float {
@@ -177,7 +166,7 @@ impl Elem for f16 {
     type Num = f32;
     #[inline(always)]
     fn load(self) -> f32 {
-        f16_to_f32(self.to_bits())
+        convert::f16_widen(self.to_bits())
     }
 }
 
@@ -185,22 +174,6 @@ impl Elem for bf16 {
     type Num = f32;
     #[inline(always)]
     fn load(self) -> f32 {
-        f32::from_bits((self.to_bits() as u32) << 16)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_half_converts_as_the_reference_does() {
-        for bits in 0..=u16::MAX {
-            let (a, b) = (f16_to_f32(bits), f16::from_bits(bits).to_f32());
-            assert!(
-                a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan()),
-                "{bits:#x}: {a} {b}"
-            );
-        }
+        convert::bf16_widen(self.to_bits())
     }
 }

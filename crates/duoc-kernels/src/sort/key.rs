@@ -2,6 +2,8 @@
 
 use half::{bf16, f16};
 
+use crate::math::half as convert;
+
 /// An element with a sort key.
 pub(super) trait Keyed: Copy + Send + Sync + 'static {
     /// `u32` for elements of up to 4 bytes, else `u64`.
@@ -103,8 +105,8 @@ keyed! {
     i64, u64, false, |x| x as u64 ^ (1 << 63);
     u64, u64, false, |x| x;
     f32, u32, true, |x| float32(x);
-    f16, u32, true, |x| float32(crate::reduce::elem::f16_to_f32(x.to_bits()));
-    bf16, u32, true, |x| float32(f32::from_bits((x.to_bits() as u32) << 16));
+    f16, u32, true, |x| float32(convert::f16_widen(x.to_bits()));
+    bf16, u32, true, |x| float32(convert::bf16_widen(x.to_bits()));
     f64, u64, true, |x| {
         let bits = (x + 0.0).to_bits();
         let key = bits ^ (((bits as i64 >> 63) as u64) | 1 << 63);

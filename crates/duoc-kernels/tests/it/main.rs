@@ -3,4 +3,5 @@
 mod reduce;
 mod rng;
 mod scan;
+mod softmax;
 mod sort;

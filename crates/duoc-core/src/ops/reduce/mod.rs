@@ -6,13 +6,13 @@
 pub(crate) mod formula;
 pub(crate) mod run;
 
+use super::compare::{isnan, logical_not};
 use crate::autograd::Ctx;
 use crate::layout::{Dims, Layout};
 use crate::ops::arith::{div, mul};
 use crate::ops::pointwise::converted;
 use crate::{DType, OrThrow, Result, Tensor, ensure, ops};
 use duoc_kernels::reduce::Reduce;
-use super::compare::{isnan, logical_not};
 use run::{DimSet, run};
 
 ops! {
@@ -96,7 +96,11 @@ pub(crate) fn sum_dims(x: &Tensor, dims: Option<&[i64]>, keepdim: bool, dtype: O
 
 /// The dtype that sums and products of `x` have, and the elements as the kernel adds them.
 fn summed(x: &Tensor, dtype: Option<DType>) -> Result<(Tensor, DType)> {
-    let out = dtype.unwrap_or(if x.dtype().is_differentiable() { x.dtype() } else { DType::I64 });
+    let out = dtype.unwrap_or(if x.dtype().is_differentiable() {
+        x.dtype()
+    } else {
+        DType::I64
+    });
     let direct = x.dtype() == out
         || out == DType::I64 && matches!(x.dtype(), DType::Bool | DType::U8 | DType::I8 | DType::I16 | DType::I32)
         || out == DType::F32 && x.dtype().is_half();
@@ -108,21 +112,21 @@ fn summed(x: &Tensor, dtype: Option<DType>) -> Result<(Tensor, DType)> {
     Ok((terms, out))
 }
 
-fn sum_over(
-    x: &Tensor,
-    dims: DimSet,
-    keepdim: bool,
-    dtype: Option<DType>,
-    name: &'static str,
-) -> Result<Tensor> {
+fn sum_over(x: &Tensor, dims: DimSet, keepdim: bool, dtype: Option<DType>, name: &'static str) -> Result<Tensor> {
     let (terms, out) = summed(x, dtype)?;
     let [y] = run(Reduce::Sum, "sum_cpu", &terms, dims, keepdim, [out])?;
     let shape: Dims = x.shape().into();
-    y.record(name, [x], |_| move |_: &Ctx, g: &Tensor| dims.spread(g, &shape, keepdim))
+    y.record(name, [x], |_| {
+        move |_: &Ctx, g: &Tensor| dims.spread(g, &shape, keepdim)
+    })
 }
 
 fn nansum_body(x: &Tensor, dim: Option<&[i64]>, keepdim: bool, dtype: Option<DType>) -> Result<Tensor> {
-    ensure!(!x.dtype().is_complex(), Runtime, "nansum does not support complex inputs");
+    ensure!(
+        !x.dtype().is_complex(),
+        Runtime,
+        "nansum does not support complex inputs"
+    );
     let dims = DimSet::of(x, dim)?;
     if !x.dtype().is_float() {
         return sum_over(x, dims, keepdim, dtype, "SumBackward1");
@@ -150,13 +154,7 @@ fn mean_dim_body(x: &Tensor, dim: Option<&[i64]>, keepdim: bool, dtype: Option<D
     mean_over(x, DimSet::of(x, dim)?, keepdim, dtype, "MeanBackward1")
 }
 
-fn mean_over(
-    x: &Tensor,
-    dims: DimSet,
-    keepdim: bool,
-    dtype: Option<DType>,
-    name: &'static str,
-) -> Result<Tensor> {
+fn mean_over(x: &Tensor, dims: DimSet, keepdim: bool, dtype: Option<DType>, name: &'static str) -> Result<Tensor> {
     let (which, given) = match dtype {
         Some(d) => ("Optional", d),
         None => ("Input", x.dtype()),
@@ -197,13 +195,7 @@ fn prod_dim_body(x: &Tensor, dim: i64, keepdim: bool, dtype: Option<DType>) -> R
     prod_over(x, DimSet::one(x, dim)?, keepdim, dtype, "ProdBackward1")
 }
 
-fn prod_over(
-    x: &Tensor,
-    dims: DimSet,
-    keepdim: bool,
-    dtype: Option<DType>,
-    name: &'static str,
-) -> Result<Tensor> {
+fn prod_over(x: &Tensor, dims: DimSet, keepdim: bool, dtype: Option<DType>, name: &'static str) -> Result<Tensor> {
     let (terms, out) = summed(x, dtype)?;
     let [y] = run(Reduce::Prod, "prod_cpu", &terms, dims, keepdim, [out])?;
     y.record(name, [x], |r| {
@@ -229,7 +221,10 @@ fn prod_backward(g: &Tensor, x: &Tensor, y: &Tensor, dims: DimSet, keepdim: bool
         _ => {
             let shape = super::view::ints(x.shape());
             let flat = super::view::reshape(x, &[-1])?;
-            mul(&g, &super::view::reshape(&super::scan::exclusive_prod(&flat, 0)?, &shape)?)
+            mul(
+                &g,
+                &super::view::reshape(&super::scan::exclusive_prod(&flat, 0)?, &shape)?,
+            )
         }
     }
 }

@@ -71,10 +71,7 @@ impl DimSet {
 
     /// The shape of the result.
     pub(crate) fn result(self, shape: &[usize], keepdim: bool) -> Dims {
-        let kept = shape
-            .iter()
-            .enumerate()
-            .filter(|(d, _)| keepdim || !self.has(*d));
+        let kept = shape.iter().enumerate().filter(|(d, _)| keepdim || !self.has(*d));
         kept.map(|(d, n)| if self.has(d) { 1 } else { *n }).collect()
     }
 
