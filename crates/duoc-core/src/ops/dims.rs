@@ -195,7 +195,7 @@ fn diagonal_layout(x: &Tensor, offset: i64, dim1: i64, dim2: i64) -> Result<Layo
     }
     .max(0) as usize;
     let mut start = x.storage_offset();
-    if n > 0 {
+    if n > 0 && x.numel() > 0 {
         let skip = if o >= 0 {
             o as usize * x.strides()[b] as usize
         } else {

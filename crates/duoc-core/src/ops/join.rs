@@ -1,6 +1,6 @@
 //! Joining tensors: `cat`, `stack` and their kin.
 
-use crate::layout::{Dims, Layout};
+use crate::layout::Dims;
 use crate::storage::{Mode, access};
 use crate::{DType, MemoryFormat, OrThrow, Result, Tensor, bail, ensure, ops, result_type};
 use duoc_kernels::join::{Part, cat_rows};
@@ -433,46 +433,64 @@ fn combinations_body(x: &Tensor, r: i64, with_replacement: bool) -> Result<Tenso
     if r == 0 {
         return super::factory::zeros_of(&[0], x.dtype());
     }
-    ensure!(
-        count_selections(n, r, with_replacement).is_some_and(|c| Layout::contiguous(&[c, r], DType::I64).is_ok()),
-        Runtime,
-        "combinations: there are too many selections of {r} out of {n} elements"
-    );
-    // The selections in lexicographic order, by counting up from the last place.
-    let mut rows: Vec<i64> = Vec::new();
-    let step = if with_replacement { 0 } else { 1 };
-    let mut pick: Vec<usize> = (0..r).map(|i| i * step).collect();
-    let limit = |i: usize| if with_replacement { n } else { n + i + 1 - r };
-    let mut open = if with_replacement { n > 0 } else { r <= n };
-    while open {
-        rows.extend(pick.iter().map(|p| *p as i64));
-        open = match (0..r).rev().find(|i| pick[*i] + 1 < limit(*i)) {
-            Some(i) => {
+    let count = match count_selections(n, r, with_replacement) {
+        Some(c) => c,
+        None => bail!(
+            Runtime,
+            "combinations: there are too many selections of {r} out of {n} elements"
+        ),
+    };
+    let rows = Tensor::uninit(&[count, r], DType::I64)?;
+    access::access([(&rows, Mode::Init)], |[p]| {
+        let mut to = p.cast::<i64>();
+        let step = if with_replacement { 0 } else { 1 };
+        let limit = |i: usize| if with_replacement { n } else { n + i + 1 - r };
+        // The selections in lexicographic order, by counting up from the last place.
+        let mut pick: Vec<usize> = if count > 0 {
+            (0..r).map(|i| i * step).collect()
+        } else {
+            Vec::new()
+        };
+        for _ in 0..count {
+            for place in &pick {
+                // SAFETY: `count` rows of `r` places each are written to a tensor of that size.
+                unsafe {
+                    to.write(*place as i64);
+                    to = to.add(1);
+                }
+            }
+            if let Some(i) = (0..r).rev().find(|i| pick[*i] + 1 < limit(*i)) {
                 pick[i] += 1;
                 for k in i + 1..r {
                     pick[k] = pick[k - 1] + step;
                 }
-                true
             }
-            None => false,
-        };
-    }
-    let shape = [(rows.len() / r) as i64, r as i64];
-    let picked = super::index::index_select(x, 0, &Tensor::from_vec(rows))?;
-    super::view::view(&picked, &shape)
+        }
+        Ok(())
+    })?;
+    let picked = super::index::index_select(x, 0, &super::view::view(&rows, &[-1])?)?;
+    super::view::view(&picked, &[count as i64, r as i64])
 }
 
 /// Binomial coefficients, with or without repetition; None when too large.
 fn count_selections(n: usize, r: usize, with_replacement: bool) -> Option<usize> {
-    let n = if with_replacement { (n + r).checked_sub(1)? } else { n };
+    let n = if with_replacement {
+        n.checked_add(r)?.saturating_sub(1)
+    } else {
+        n
+    };
     if r > n {
         return Some(0);
     }
-    let mut c = 1usize;
+    // C(n, k) doubles at least with each factor up to k = n / 2, so that this ends before it overflows by much.
+    let mut c = 1u128;
     for i in 0..r.min(n - r) {
-        c = c.checked_mul(n - i)? / (i + 1);
+        c = c.checked_mul((n - i) as u128)? / (i as u128 + 1);
+        if c > isize::MAX as u128 {
+            return None;
+        }
     }
-    Some(c)
+    usize::try_from(c).ok()
 }
 
 impl Tensor {

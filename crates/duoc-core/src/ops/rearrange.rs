@@ -447,17 +447,21 @@ fn triangle_indices(row: i64, col: i64, offset: i64, dtype: Option<DType>, upper
     } else {
         ((-(offset as i128)).clamp(0, row as i128) as i64, row)
     };
-    let mut total = 0i128;
-    for r in if col == 0 { 0..0 } else { first..last } {
-        let (a, b) = span(r);
-        total += (b - a) as i128;
-        ensure!(
-            total <= i64::MAX as i128 / 32,
-            Runtime,
-            "the triangle of a {row} x {col} matrix has too many elements"
-        );
-    }
-    let n = total as usize;
+    // Elements on and below the diagonal `o`: rows that grow by one, then full rows.
+    let below = |o: i128| {
+        let (row, col) = (row as i128, col as i128);
+        let first = (-o).clamp(0, row);
+        let full = (col - o - 1).clamp(first, row);
+        (full - first) * (first + full + 2 * o + 1) / 2 + (row - full) * col
+    };
+    let total = match (col, upper) {
+        (0, _) => 0,
+        (_, false) => below(offset as i128),
+        (_, true) => row as i128 * col as i128 - below(offset as i128 - 1),
+    };
+    let Ok(n) = usize::try_from(total) else {
+        bail!(Runtime, "the triangle of a {row} x {col} matrix has too many elements")
+    };
     let out = Tensor::uninit(&[2, n], DType::I64)?;
     access::access([(&out, Mode::Init)], |[p]| {
         let p = p.cast::<i64>();

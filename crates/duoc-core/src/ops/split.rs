@@ -1,7 +1,7 @@
 //! Cutting a tensor into pieces: `split`, `chunk`, `tensor_split` and kin. The pieces are views.
 
 use super::view::{narrow, pieces, slice, split_with_sizes};
-use crate::{DType, OrThrow, Result, Tensor, bail, ensure, ops};
+use crate::{DType, OrThrow, Result, Tensor, ensure, ops};
 
 ops! {
     /// Pieces of `split_size` along a dimension; the last may be smaller.
@@ -61,6 +61,9 @@ ops! {
     pub fn dsplit_at(x: &Tensor, indices: &[i64]) -> Vec<Tensor> = dsplit_at_body;
 }
 
+/// Most pieces of one call; an empty dimension could be cut into any number.
+const MOST_PIECES: i64 = 1 << 22;
+
 /// The dimension and the sizes of pieces of `split_size`.
 fn even(x: &Tensor, split_size: i64, dim: i64) -> Result<(usize, Vec<i64>)> {
     ensure!(x.dim() > 0, Runtime, "split expects at least a 1-dimensional tensor");
@@ -87,10 +90,8 @@ fn even(x: &Tensor, split_size: i64, dim: i64) -> Result<(usize, Vec<i64>)> {
 
 /// `count` sizes: all `size` but the last, which is what remains of `n`.
 fn sizes_of(n: i64, size: i64, count: i64) -> Result<Vec<i64>> {
-    let mut sizes = Vec::new();
-    if sizes.try_reserve_exact(count as usize).is_err() {
-        bail!(Runtime, "split: {count} pieces are too many");
-    }
+    ensure!(count <= MOST_PIECES, Runtime, "split: {count} pieces are too many");
+    let mut sizes = Vec::with_capacity(count as usize);
     sizes.extend((0..count).map(|i| if i + 1 == count { n - i * size } else { size }));
     Ok(sizes)
 }
@@ -174,10 +175,12 @@ fn sections_body(x: &Tensor, sections: i64, dim: i64) -> Result<Vec<Tensor>> {
         "number of sections must be larger than 0, got {sections}"
     );
     let n = x.shape()[d] as i64;
-    let mut outs = Vec::new();
-    if outs.try_reserve_exact(sections as usize).is_err() {
-        bail!(Runtime, "tensor_split: {sections} sections are too many");
-    }
+    ensure!(
+        sections <= MOST_PIECES,
+        Runtime,
+        "tensor_split: {sections} sections are too many"
+    );
+    let mut outs = Vec::with_capacity(sections as usize);
     let mut start = 0;
     for i in 0..sections {
         let size = n / sections + i64::from(i < n % sections);
