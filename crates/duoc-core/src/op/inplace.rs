@@ -159,6 +159,7 @@ fn factory_inputs<'a>(op: &Op, inputs: &'a [Value], outs: &[Tensor]) -> Result<C
 
 /// Copies a result into `out`, or gives `out` a new storage of the result's shape.
 fn write_out(mut out: Tensor, r: &Tensor) -> Result<Tensor> {
+    assert_no_internal_overlap(&out)?;
     if out.shape() != r.shape() {
         if out.is_view() || out.storage().use_count() > 1 && out.numel() != 0 {
             bail!(
@@ -170,7 +171,6 @@ fn write_out(mut out: Tensor, r: &Tensor) -> Result<Tensor> {
         }
         crate::ops::view::resize(&mut out, r.shape())?;
     }
-    assert_no_internal_overlap(&out)?;
     copy_data(&out, r)?;
     Ok(out)
 }
