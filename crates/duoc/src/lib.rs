@@ -54,7 +54,7 @@ pub fn best_device() -> Device {
 pub mod prelude {
     pub use duoc_core::DType::{BF16, Bool, C64, C128, F16, F32, F64, I8, I16, I32, I64, U8, U16, U32, U64};
     pub use duoc_core::autograd::{enable_grad, no_grad};
-    pub use duoc_core::{DType, Device, Element, Scalar, Tensor, tensor};
+    pub use duoc_core::{DType, Device, Element, Scalar, Tensor, s, tensor};
 }
 
 /// What this machine and this build offer.

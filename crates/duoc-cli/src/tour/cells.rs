@@ -2,8 +2,8 @@
 
 use std::fs;
 
+use duoc::Result;
 use duoc::prelude::*;
-use duoc::{Result, s, tensor};
 
 use super::page::{Page, cell, show};
 
