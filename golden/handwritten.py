@@ -43,6 +43,18 @@ def creation():
         yield "linspace", a, {"dtype": I64}
     for a in ([0, 1, 4], [-2, 2, 5], [0, 3, 4, 2.0], [1, 1, 1], [0, 1, 0]):
         yield "logspace", a, {}
+    for a in ([1, 4], [1, 4, 0.5], [0.5, 2.75, 0.5], [5, 1, -2], [0, 1, 0.1], [3, 3], [5, 1], [1, 5, 0], [0, INF], [0, 1, NAN]):
+        yield "range", a, {}
+        yield "range", a, {"dtype": F64}
+    yield "range", [1, 4], {"dtype": I64}
+    yield "range", [0.5, 3.5, 1.5], {"dtype": I32}
+    yield "range", [0, 3], {"dtype": B}
+    yield "arange", [0, 1, NAN], {}
+    yield "arange", [0, 1, INF], {}
+    yield "arange", [0, 2, 0.5], {"dtype": I64}
+    for v, dt in ((300, U8), (-200, U8), (-256, U8), (255.5, U8), (-0.5, U8), (65505.0, F16), (1e40, F32), (1e40, BF16), (NAN, I64), (2.5, B)):
+        yield "full", [[2], v], {"dtype": dt}
+        yield "full_like", [ints(1, 2), v], {"dtype": dt}
     for v in (2.5, True, 7, NAN):
         yield "full", [[2], v], {}
         yield "full", [[], v], {}

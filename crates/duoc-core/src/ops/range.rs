@@ -255,12 +255,17 @@ fn range_step_body(
 fn closed_sequence(start: Scalar, end: Scalar, step: Scalar, dtype: DType) -> Result<Tensor> {
     check_counted("range", dtype)?;
     check_bounds(start, end, step)?;
-    let n = count(((real(end)? - real(start)?) / real(step)? + 1.0).trunc())?;
-    if dtype.is_int() {
+    let n = if dtype.is_int() {
+        // Counted in the 64-bit type that the elements are computed in.
         for s in [start, end, step] {
             s.to_bytes(DType::I64)?;
         }
-    }
+        let (a, b, s) = (wide(start), wide(end), wide(step));
+        ensure!(s != 0, Runtime, "step must be nonzero: as an integer it is");
+        usize::try_from((b - a) / s + 1).map_err(|_| too_long())?
+    } else {
+        count(((real(end)? - real(start)?) / real(step)? + 1.0).trunc())?
+    };
     let out = Tensor::uninit(&[n], dtype)?;
     write(&out, |p| {
         // SAFETY: the new tensor is contiguous and holds `n` elements.

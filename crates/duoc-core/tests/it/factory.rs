@@ -111,7 +111,7 @@ fn sequences() {
     );
     assert_eq!(
         range(0.5, 2.7, 0.5, Some(DType::I32)),
-        "tensor([0, 0, 0, 0, 0], dtype=torch.int32)"
+        "step must be nonzero: as an integer it is"
     );
     assert!(range(0.0, 1.0, 0.1, None).ends_with("0.9000, 1.0000])"));
     let c = |re, im| Scalar::Complex(re, im);
