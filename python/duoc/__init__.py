@@ -5,6 +5,7 @@ package arranges them under PyTorch's names and adds what is not an op.
 """
 
 import math as _math
+import types as _types
 
 from . import _C, return_types
 from ._C import (
@@ -17,7 +18,8 @@ _C._set_up(Size, return_types._class)
 
 from . import _tensor, cuda, fft, linalg, random, special  # noqa: E402
 
-_functions, _methods = _C._registry()
+_functions, _methods, _hidden = _C._registry()
+_C._ops = _types.SimpleNamespace(**{**_hidden, **_functions})
 _tensor.install(_methods)
 _PREFIXES = {"linalg_": linalg, "special_": special, "fft_": fft}
 for _name, _f in _functions.items():

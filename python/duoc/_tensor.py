@@ -232,17 +232,11 @@ def is_same_size(self, other):
 
 
 def _transposed(self):
-    if self.dim() != 2:
-        return self.permute(*range(self.dim() - 1, -1, -1)) if self.dim() else self
-    return self.t()
+    return _C._ops.numpy_T(self)
 
 
 def _matrix_transposed(self):
-    if self.dim() == 0:
-        return self
-    if self.dim() < 2:
-        raise RuntimeError(f"tensor.mT is only supported on matrices or batches of matrices. Got {self.dim()}-D tensor.")
-    return self.transpose(-2, -1)
+    return _C._ops.mT(self) if self.dim() else self
 
 
 def _matrix_h(self):
@@ -301,6 +295,21 @@ def reinforce(self, *args, **kwargs):
     raise RuntimeError("reinforce() was removed. Use torch.distributions instead.")
 
 
+def nonzero(self, *, as_tuple=False):
+    """The places of the elements that are not zero, as rows, or as one tensor per dimension."""
+    return _C._ops.nonzero_numpy(self) if as_tuple else _C._ops.nonzero(self)
+
+
+def split(self, split_size, dim=0):
+    """Parts of a size, or of given sizes, along a dimension."""
+    return _C._ops.split(self, split_size, dim)
+
+
+def where(self, condition, other):
+    """The elements where the condition holds, those of `other` elsewhere."""
+    return _C._ops.where(condition, self, other)
+
+
 def as_subclass(self, cls):
     """The same elements as an object of a subclass of `Tensor`."""
     return Tensor._make_subclass(cls, self)
@@ -344,6 +353,7 @@ _METHODS = [
     numpy, __array__, __array_wrap__, __repr__, __format__, __int__, __float__, __complex__, __index__, __iter__,
     __reversed__, __contains__, __dir__, backward, __deepcopy__, __reduce_ex__, cpu, cuda, is_pinned, is_shared,
     share_memory_, get_device, dim_order, is_set_to, is_same_size, new_tensor, new, reinforce, as_subclass,
+    nonzero, split, where,
 ]
 _ALIASES = {"nelement": "numel", "ndimension": "dim", "__len__": "__len__", "__str__": "__repr__"}
 _CASTS = {
@@ -358,8 +368,7 @@ def install(methods):
     for name, method in methods.items():
         setattr(Tensor, name, method)
     for method in _METHODS:
-        if method.__name__ not in methods:
-            setattr(Tensor, method.__name__, method)
+        setattr(Tensor, method.__name__, method)
     Tensor.type = type_
     for name, dtype in _CASTS.items():
         setattr(Tensor, name, _cast(dtype))

@@ -309,18 +309,25 @@ fn doc_of(name: &str, overloads: &[Overload], method: bool) -> String {
     text
 }
 
-/// Every function and method of the registry: two dictionaries of callables by name.
+/// Every function and method of the registry, and the ops that are neither, as functions: three dictionaries of callables
+/// by name.
 #[pyfunction]
 #[pyo3(pass_module)]
-pub fn _registry<'py>(module: &Bound<'py, PyModule>) -> PyResult<(Bound<'py, PyDict>, Bound<'py, PyDict>)> {
+pub fn _registry<'py>(module: &Bound<'py, PyModule>) -> PyResult<[Bound<'py, PyDict>; 3]> {
     let py = module.py();
-    let (functions, methods) = (PyDict::new(py), PyDict::new(py));
+    let (functions, methods, hidden) = (PyDict::new(py), PyDict::new(py), PyDict::new(py));
     for (name, entries) in registry().names() {
-        for (way, into) in [(Way::Function, &functions), (Way::Method, &methods)] {
-            let list = overloads(&entries, |e| match way {
-                Way::Function => e.op.surface.function || e.form == Form::Inplace && e.op.surface.method,
-                _ => e.op.surface.method || e.form == Form::Inplace,
-            });
+        let function = |e: &Entry| e.op.surface.function || e.form == Form::Inplace && e.op.surface.method;
+        let method = |e: &Entry| e.op.surface.method || e.form == Form::Inplace;
+        let neither = |e: &Entry| !function(e) && !method(e);
+        type Wanted<'a> = &'a dyn Fn(&Entry) -> bool;
+        let ways: [(Way, Wanted<'_>, &Bound<'py, PyDict>); 3] = [
+            (Way::Function, &function, &functions),
+            (Way::Method, &method, &methods),
+            (Way::Function, &neither, &hidden),
+        ];
+        for (way, wanted, into) in ways {
+            let list = overloads(&entries, wanted);
             if list.is_empty() {
                 continue;
             }
@@ -333,7 +340,7 @@ pub fn _registry<'py>(module: &Bound<'py, PyModule>) -> PyResult<(Bound<'py, PyD
             into.set_item(name, make(py, module, c, doc)?)?;
         }
     }
-    Ok((functions, methods))
+    Ok([functions, methods, hidden])
 }
 
 /// A binary operator of `Tensor` that calls the function `name`: `x.__op__(y)` is `name(x, y)`, or `name(y, x)` when
