@@ -39,7 +39,7 @@ fn main() -> ExitCode {
             None => ExitCode::FAILURE,
         };
     }
-    for name in names.iter().filter(|n| all.iter().all(|c| c.name != **n)) {
+    if let Some(name) = names.iter().find(|n| all.iter().all(|c| c.name != **n)) {
         eprintln!("duoc-bench: no case is called {name}");
         return ExitCode::FAILURE;
     }

@@ -27,7 +27,8 @@ pub fn time(run: &mut dyn FnMut()) -> Timing {
     let first = start.elapsed();
     let warm = Instant::now() + Duration::from_millis(100).min(BUDGET / 4);
     let mut calls = 0;
-    while (Instant::now() < warm || calls < 2) && !(first > Duration::from_secs(1) && calls >= 2) {
+    let slow = first > Duration::from_secs(1);
+    while calls < 2 || (!slow && Instant::now() < warm) {
         run();
         calls += 1;
     }

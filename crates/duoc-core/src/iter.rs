@@ -24,7 +24,7 @@ pub enum Dest<'a> {
 /// Runs a one-output kernel over broadcast inputs and returns the output.
 ///
 /// The inputs have the dtypes that the kernel reads; the output gets `dtype`. `params` is handed to the kernel.
-pub fn elementwise(
+pub(crate) fn elementwise(
     dest: Dest,
     dtype: DType,
     inputs: &[&Tensor],
@@ -91,10 +91,8 @@ fn fast(dest: Dest, dtype: DType, inputs: &[&Tensor]) -> Result<Option<Tensor>> 
         Dest::New => Tensor::uninit_layout(first.layout().at_start(), dtype).map(Some),
         Dest::Into(out) | Dest::Fresh(out) => {
             let exact = |t: &&Tensor| !t.storage().same(out.storage()) || (t.is_contiguous() && same_memory(t, out));
-            let ok = out.is_contiguous()
-                && out.shape() == first.shape()
-                && out.dtype() == dtype
-                && inputs.iter().all(|t| exact(&t));
+            let ok =
+                out.is_contiguous() && out.shape() == first.shape() && out.dtype() == dtype && inputs.iter().all(exact);
             Ok(ok.then(|| out.clone()))
         }
     }
@@ -172,7 +170,7 @@ impl<'a> TensorIter<'a> {
     }
 
     /// Runs a kernel over every element.
-    pub fn run(&mut self, kernel: Loop2d, params: *const u8, cost: usize) -> Result<()> {
+    pub(crate) fn run(&mut self, kernel: Loop2d, params: *const u8, cost: usize) -> Result<()> {
         let mut operands: SmallVec<[(&Tensor, Mode); 8]> = SmallVec::new();
         operands.extend(self.outputs.iter().zip(&self.modes).map(|(t, m)| (t, *m)));
         operands.extend(self.inputs.iter().map(|t| (*t, Mode::Read)));

@@ -217,11 +217,7 @@ impl Layout {
             } else {
                 0
             };
-        let numel = if self.shape[d] == 0 {
-            0
-        } else {
-            self.numel / self.shape[d] * len
-        };
+        let numel = self.numel.checked_div(self.shape[d]).unwrap_or(0) * len;
         shape[d] = len;
         strides[d] = strides[d].saturating_mul(step as isize);
         Layout::from_parts(shape, strides, offset.max(0) as usize, numel)

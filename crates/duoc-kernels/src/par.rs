@@ -214,10 +214,10 @@ impl Pool {
         let workers = self.hire(threads - 1);
         for seat in &self.seats[..workers] {
             seat.post.store(post, Ordering::SeqCst);
-            if seat.asleep.load(Ordering::SeqCst) {
-                if let Some(thread) = seat.thread.get() {
-                    thread.unpark();
-                }
+            if seat.asleep.load(Ordering::SeqCst)
+                && let Some(thread) = seat.thread.get()
+            {
+                thread.unpark();
             }
         }
         region.work();
@@ -263,10 +263,10 @@ impl Pool {
                     let region = unsafe { &*post };
                     region.work();
                     region.done.fetch_add(1, Ordering::SeqCst);
-                    if self.caller_asleep.load(Ordering::SeqCst) {
-                        if let Some(thread) = &*self.caller.lock().unwrap_or_else(PoisonError::into_inner) {
-                            thread.unpark();
-                        }
+                    if self.caller_asleep.load(Ordering::SeqCst)
+                        && let Some(thread) = &*self.caller.lock().unwrap_or_else(PoisonError::into_inner)
+                    {
+                        thread.unpark();
                     }
                     idle_since = Instant::now();
                     turns = 0;
@@ -274,7 +274,7 @@ impl Pool {
                 continue;
             }
             turns += 1;
-            let watch = spin && (turns % 32 != 0 || idle_since.elapsed() < SPIN);
+            let watch = spin && (!turns.is_multiple_of(32) || idle_since.elapsed() < SPIN);
             if watch {
                 std::hint::spin_loop();
                 continue;

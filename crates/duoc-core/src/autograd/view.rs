@@ -7,7 +7,7 @@
 
 use super::meta::{Creation, ViewOf};
 use super::node::{Apply, Ctx, Edge, Grads, Node, OutputInfo, SavedVars};
-use super::record::{edge_of, make_node};
+use super::record::edge_of;
 use crate::layout::Layout;
 use crate::{Result, Tensor};
 use smallvec::SmallVec;
@@ -145,14 +145,4 @@ fn relative(result: &Tensor, base: &Layout, view: &Layout) -> Result<Tensor> {
     let sizes: Vec<i64> = view.shape().iter().map(|n| *n as i64).collect();
     let strides: Vec<i64> = view.strides().iter().map(|n| *n as i64).collect();
     crate::ops::view::as_strided(result, &sizes, &strides, Some(offset as i64))
-}
-
-/// Records a node that has no data of its own: used by custom functions.
-pub(crate) fn function_node(
-    name: String,
-    outputs: &[Tensor],
-    inputs: &[Option<&Tensor>],
-    backward: super::node::Backward,
-) -> Result<Arc<Node>> {
-    make_node(outputs, name, inputs, |_| backward)
 }

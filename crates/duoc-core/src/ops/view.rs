@@ -164,7 +164,7 @@ fn view_dtype_body(x: &Tensor, dtype: DType) -> Result<Tensor> {
             );
             for (d, s) in strides.iter().enumerate().take(last) {
                 ensure!(
-                    *s as usize % r == 0,
+                    (*s as usize).is_multiple_of(r),
                     Runtime,
                     "self.stride({d}) must be divisible by {r} to view {} as {name} (different element sizes), but got {s}",
                     x.dtype().scalar_type_name()

@@ -145,7 +145,12 @@ macro_rules! s {
     (@ [$($done:expr),*] [$($item:tt)*] $next:tt $($rest:tt)*) => {
         $crate::s!(@ [$($done),*] [$($item)* $next] $($rest)*)
     };
-    ($($index:tt)*) => { $crate::s!(@ [] [] $($index)*) };
+    ($($index:tt)*) => {{
+        // `1..-1` counts from the end here; clippy knows only ranges that are walked.
+        #[allow(clippy::reversed_empty_ranges)]
+        let index = $crate::s!(@ [] [] $($index)*);
+        index
+    }};
 }
 
 /// What an index comes to: a view, and index tensors for its dimensions, in order.

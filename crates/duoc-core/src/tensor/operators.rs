@@ -120,8 +120,8 @@ mod tests {
         let view = x.view(&[2, 1]);
         x += 1.0;
         x *= &view.view(&[2]);
-        x.sub_(1.0).div_(&Tensor::from_slice(&[1.0f32, 2.0]));
+        x.sub_(1.0).div_(Tensor::from_slice(&[1.0f32, 2.0]));
         assert_eq!(view.to_vec::<f32>(), [3.0, 4.0]);
-        assert!(crate::catch(|| x.add_(&Tensor::from_slice(&[1.0f32, 2.0, 3.0]))).is_err());
+        assert!(crate::catch(|| x.add_(Tensor::from_slice(&[1.0f32, 2.0, 3.0]))).is_err());
     }
 }

@@ -153,7 +153,7 @@ fn the_macro_spells_every_element() {
     assert_eq!(x.at(s![vec![0i64, 1, 1]]).shape(), [3, 3, 4]);
     let n = 1usize;
     assert_eq!(x.at(s![n - 1, n]).to_vec::<i64>(), [4, 5, 6, 7]);
-    x.set(s![.., 0, ..], -1).set(s![[0, 1], 1], &base(&[4], DType::I64));
+    x.set(s![.., 0, ..], -1).set(s![[0, 1], 1], base(&[4], DType::I64));
     assert_eq!(
         x.at(s![1]).to_vec::<i64>(),
         [-1, -1, -1, -1, 0, 1, 2, 3, 20, 21, 22, 23]

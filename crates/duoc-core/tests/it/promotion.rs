@@ -59,7 +59,7 @@ fn answer(name: &str, args: Vec<Value>) -> Result<Result<DType, duoc_core::Error
                 _ => false,
             })
     };
-    let exact = registry().get(name).filter(|e| fits(&e));
+    let exact = registry().get(name).filter(|e| fits(e));
     let Some(entry) = exact.or_else(|| registry().overloads(base).find(fits)) else {
         return Err(format!("no overload of {name} takes the arguments"));
     };

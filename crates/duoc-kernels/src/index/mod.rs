@@ -228,7 +228,7 @@ mod tests {
                     crate::par::set_num_threads(threads);
                     assert_eq!(unsafe { count(mask.as_ptr(), n) }, hits.len());
                     for size in [1usize, 2, 4, 8, 16] {
-                        let input: Vec<u8> = (0..n * size).map(|i| (i * 31 >> 3) as u8).collect();
+                        let input: Vec<u8> = (0..n * size).map(|i| ((i * 31) >> 3) as u8).collect();
                         let mut out = vec![0u8; hits.len() * size];
                         unsafe { masked_select(out.as_mut_ptr(), input.as_ptr(), mask.as_ptr(), n, size) };
                         let expected = hits.iter().flat_map(|h| &input[h * size..(h + 1) * size]);

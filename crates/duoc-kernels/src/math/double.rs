@@ -325,7 +325,7 @@ pub fn erfc(x: f64) -> f64 {
     let near = 1.0 - x * polynomial(limit(a * a, 0.0, 1.0), &ERF);
     let right = erfc_right(a);
     let far = if x < 0.0 { 2.0 - right } else { right };
-    let y = if x > 0.5 || x < -0.9 { far } else { near };
+    let y = if !(-0.9..=0.5).contains(&x) { far } else { near };
     if x.is_nan() { x } else { y }
 }
 

@@ -384,10 +384,7 @@ fn distance(stride: isize) -> usize {
 }
 
 /// The dimensions without those of size 1, innermost first, in `buffer` or, when there are many, in `heap`.
-fn copy<'b, T: Copy + Sized>(from: &[T], buffer: &'b mut [T; 8], heap: &'b mut Vec<T>) -> &'b mut [T]
-where
-    T: HasSize,
-{
+fn copy<'b, T: Copy + HasSize>(from: &[T], buffer: &'b mut [T; 8], heap: &'b mut Vec<T>) -> &'b mut [T] {
     let mut n = 0;
     if from.len() > buffer.len() {
         heap.extend(from.iter().filter(|d| d.size() != 1).rev());

@@ -81,7 +81,7 @@ impl Key for u64 {
 fn float32(x: f32) -> u32 {
     let bits = (x + 0.0).to_bits();
     let key = bits ^ (((bits as i32 >> 31) as u32) | 0x8000_0000);
-    if x != x { u32::MAX } else { key }
+    if x.is_nan() { u32::MAX } else { key }
 }
 
 macro_rules! keyed {
@@ -110,6 +110,6 @@ keyed! {
     f64, u64, true, |x| {
         let bits = (x + 0.0).to_bits();
         let key = bits ^ (((bits as i64 >> 63) as u64) | 1 << 63);
-        if x != x { u64::MAX } else { key }
+        if x.is_nan() { u64::MAX } else { key }
     };
 }
