@@ -333,6 +333,8 @@ def views():
     yield "view_as", [x, t(4, 6)], {}
     yield "expand_as", [t(3, 1), t(3, 2)], {}
     yield "adjoint", [x], {}
+    yield "mT", [x], {}
+    yield "mT", [t(3)], {}
     yield "contiguous", [x.transpose(0, 1)], {}
     yield "contiguous", [x], {}
     yield "clone", [x.permute(2, 0, 1)], {}
@@ -514,6 +516,9 @@ def gathers():
     yield "nonzero", [t(), ], {}
     yield "nonzero", [t(0, 2)], {}
     yield "nonzero_numpy", [x > 0], {}
+    for size in (0, 3, 20, -1):
+        yield "nonzero_static", [x > 0], {"size": size}
+    yield "nonzero_static", [x > 0], {"size": 20, "fill_value": 7}
     yield "argwhere", [x > 0], {}
     yield "index", [x, [ints(0, 2)]], {}
     yield "index", [x, [None, ints(0, 2)]], {}
