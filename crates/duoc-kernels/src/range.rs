@@ -1,8 +1,8 @@
 //! Sequences: `arange`, `linspace`, `logspace`, with the bits that PyTorch's CPU kernels give.
 //!
-//! (`logspace` in float32 and narrower may differ in the last bit.) PyTorch's sums are contracted to fused multiply-adds
-//! except in `logspace`, and its `arange` works in vectors whose first element is rounded to the dtype before the
-//! multiples of the step are added; both show in the last bit, so both are repeated here.
+//! PyTorch's sums are contracted to fused multiply-adds except in `range` and `logspace`, and its `arange` works in
+//! vectors whose first element is rounded to the dtype before the multiples of the step are added; both show in the
+//! last bit, so both are repeated here.
 
 use crate::DType;
 use crate::copy::numbers::*;
@@ -82,14 +82,15 @@ pub unsafe fn arange_float(dtype: DType, out: *mut u8, start: f64, step: f64, n:
     true
 }
 
-/// As [`arange_float`] with every element computed by itself: PyTorch's `range`.
+/// As [`arange_float`] with every element computed by itself, product and sum rounded apart: PyTorch's `range`.
 pub unsafe fn steps_float(dtype: DType, out: *mut u8, start: f64, step: f64, n: usize) -> bool {
     let target = Out(out, dtype.size() as isize);
     let (start32, step32) = (start as f32, step as f32);
-    let narrow = move |i: usize| step32.mul_add(i as f32, start32);
+    let wide = move |i: usize| start + step * i as f64;
+    let narrow = move |i: usize| start32 + step32 * i as f32;
     match dtype {
-        DType::F64 => each(target, n, |o, i| o.set(i, step.mul_add(i as f64, start))),
-        DType::F32 => each(target, n, |o, i| o.set(i, step.mul_add(i as f64, start) as f32)),
+        DType::F64 => each(target, n, |o, i| o.set(i, wide(i))),
+        DType::F32 => each(target, n, |o, i| o.set(i, wide(i) as f32)),
         DType::F16 => each(target, n, |o, i| o.set(i, f32_to_f16(narrow(i)))),
         DType::BF16 => each(target, n, |o, i| o.set(i, f32_to_bf16(narrow(i)))),
         _ => return false,
@@ -134,22 +135,23 @@ pub unsafe fn linspace(dtype: DType, out: *mut u8, stride: isize, start: f64, en
 /// `base` to the power of `n` evenly spaced exponents; as [`linspace`] otherwise.
 pub unsafe fn logspace(dtype: DType, out: *mut u8, stride: isize, start: f64, end: f64, base: f64, n: usize) -> bool {
     let out = Out(out, stride);
-    // Product and sum are rounded apart here, and the power is taken in float64 whatever the dtype.
-    let power = |start: f64, end: f64, step: f64| {
-        move |i: usize| {
-            let p = if i < n / 2 || n == 1 {
-                start + step * i as f64
-            } else {
-                end - step * (n - i - 1) as f64
-            };
-            base.powf(p)
-        }
+    // Only the distance of the ends is rounded to the dtype; step, sum and power are float64 whatever the dtype is.
+    let (a32, b32) = (start as f32, end as f32);
+    let distance = match dtype {
+        DType::F32 => f64::from(b32 - a32),
+        DType::F16 => f64::from(f16_to_f32(f32_to_f16(b32 - a32))),
+        DType::BF16 => f64::from(bf16_to_f32(f32_to_bf16(b32 - a32))),
+        _ => end - start,
     };
-    let gaps = n.max(2) - 1;
-    let wide = power(start, end, (end - start) / gaps as f64);
-    let step = (end as f32 - start as f32) / gaps as f32;
-    let rounded = power(start, end, step as f64);
-    let narrow = move |i: usize| rounded(i) as f32;
+    let step = distance / (n.max(2) - 1) as f64;
+    let wide = move |i: usize| {
+        base.powf(if i < n / 2 || n == 1 {
+            start + step * i as f64
+        } else {
+            end - step * (n - i - 1) as f64
+        })
+    };
+    let narrow = move |i: usize| wide(i) as f32;
     match dtype {
         DType::F64 => each(out, n, |o, i| o.set(i, wide(i))),
         DType::F32 => each(out, n, |o, i| o.set(i, narrow(i))),
@@ -232,6 +234,28 @@ mod tests {
         let x = f32s(5, |p| assert!(unsafe { logspace(DType::F32, p, 4, 0.0, 4.0, 10.0, 5) }));
         assert_eq!(x, [1.0, 10.0, 100.0, 1000.0, 10000.0]);
         assert!(!unsafe { linspace(DType::Bool, std::ptr::null_mut(), 1, 0.0, 1.0, 0) });
+    }
+
+    /// torch.logspace(-0.75, 2.25, 38, 2.5) and torch.range(-1, 28, 0.1).
+    #[test]
+    fn logspace_and_range_bits_of_pytorch() {
+        let x = f32s(38, |p| {
+            assert!(unsafe { logspace(DType::F32, p, 4, -0.75, 2.25, 2.5, 38) })
+        });
+        let want: [f32; 4] = [
+            0.6285520195960999,
+            1.138844609260559,
+            2.22255802154541,
+            4.672046661376953,
+        ];
+        assert_eq!([x[3], x[11], x[20], x[30]], want);
+        let mut h = [half::f16::ZERO; 38];
+        assert!(unsafe { logspace(DType::F16, h.as_mut_ptr().cast(), 2, -0.75, 2.25, 2.5, 38) });
+        let want = [0.62841796875, 1.138671875, 2.22265625, 4.671875];
+        assert_eq!([h[3], h[11], h[20], h[30]].map(f64::from), want);
+        let mut y = [0f64; 291];
+        assert!(unsafe { steps_float(DType::F64, y.as_mut_ptr().cast(), -1.0, 0.1, 291) });
+        assert_eq!([y[3], y[17], y[130], y[270]], [-0.7, 0.7000000000000002, 12.0, 26.0]);
     }
 
     #[test]

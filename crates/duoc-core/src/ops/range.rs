@@ -263,6 +263,9 @@ fn closed_sequence(start: Scalar, end: Scalar, step: Scalar, dtype: DType) -> Re
         let (a, b, s) = (wide(start), wide(end), wide(step));
         ensure!(s != 0, Runtime, "step must be nonzero: as an integer it is");
         usize::try_from((b - a) / s + 1).map_err(|_| too_long())?
+    } else if dtype.is_half() {
+        let [a, b, s] = [real(start)? as f32, real(end)? as f32, real(step)? as f32];
+        count(f64::from((b - a) / s + 1.0).trunc())?
     } else {
         count(((real(end)? - real(start)?) / real(step)? + 1.0).trunc())?
     };
