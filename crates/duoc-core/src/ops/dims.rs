@@ -311,4 +311,16 @@ impl Tensor {
     pub fn expand_as(&self, other: &Tensor) -> Tensor {
         expand_as(self, other).or_throw()
     }
+
+    /// All elements as one row.
+    #[track_caller]
+    pub fn ravel(&self) -> Tensor {
+        ravel(self).or_throw()
+    }
+
+    /// A view broadcast to `size`.
+    #[track_caller]
+    pub fn broadcast_to(&self, size: &[i64]) -> Tensor {
+        broadcast_to(self, size).or_throw()
+    }
 }

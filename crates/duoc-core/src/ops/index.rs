@@ -956,4 +956,18 @@ impl Tensor {
     pub fn take(&self, index: &Tensor) -> Tensor {
         take(self, index).or_throw()
     }
+
+    /// Replaces slice `index[i]` by `source[i]`, in place.
+    #[track_caller]
+    pub fn index_copy_(&self, dim: i64, index: &Tensor, source: &Tensor) -> &Tensor {
+        index_copy_(self, dim, index, source).or_throw();
+        self
+    }
+
+    /// Fills the slices `index` with a number, in place.
+    #[track_caller]
+    pub fn index_fill_(&self, dim: i64, index: &Tensor, value: impl Into<Scalar>) -> &Tensor {
+        index_fill_(self, dim, index, value.into()).or_throw();
+        self
+    }
 }

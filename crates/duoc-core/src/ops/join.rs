@@ -511,4 +511,22 @@ impl Tensor {
     pub fn stack(tensors: &[Tensor], dim: i64) -> Tensor {
         stack(tensors, dim).or_throw()
     }
+
+    /// The tensors side by side: along dimension 1, vectors along dimension 0.
+    #[track_caller]
+    pub fn hstack(tensors: &[Tensor]) -> Tensor {
+        hstack(tensors).or_throw()
+    }
+
+    /// The tensors on top of each other: along dimension 0, vectors as rows.
+    #[track_caller]
+    pub fn vstack(tensors: &[Tensor]) -> Tensor {
+        vstack(tensors).or_throw()
+    }
+
+    /// Coordinate grids of vectors, with matrix (`ij`) or Cartesian (`xy`) indexing.
+    #[track_caller]
+    pub fn meshgrid(tensors: &[Tensor], indexing: &str) -> Vec<Tensor> {
+        meshgrid_indexing(tensors, indexing).or_throw()
+    }
 }

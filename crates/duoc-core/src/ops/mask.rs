@@ -349,4 +349,10 @@ impl Tensor {
     pub fn nonzero(&self) -> Tensor {
         nonzero(self).or_throw()
     }
+
+    /// A copy whose elements with a true mask are those of `source`, in order.
+    #[track_caller]
+    pub fn masked_scatter(&self, mask: &Tensor, source: &Tensor) -> Tensor {
+        masked_scatter(self, mask, source).or_throw()
+    }
 }

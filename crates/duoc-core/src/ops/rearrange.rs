@@ -611,4 +611,22 @@ impl Tensor {
     pub fn diag(&self, diagonal: i64) -> Tensor {
         diag(self, diagonal).or_throw()
     }
+
+    /// As [`Tensor::repeat`]; missing leading counts are 1.
+    #[track_caller]
+    pub fn tile(&self, dims: &[i64]) -> Tensor {
+        tile(self, dims).or_throw()
+    }
+
+    /// Turned by `k` quarters in the plane of two dimensions.
+    #[track_caller]
+    pub fn rot90(&self, k: i64, dims: [i64; 2]) -> Tensor {
+        rot90(self, k, &dims).or_throw()
+    }
+
+    /// Matrices with the last dimension on a diagonal; see [`diag_embed`].
+    #[track_caller]
+    pub fn diag_embed(&self, offset: i64, dim1: i64, dim2: i64) -> Tensor {
+        diag_embed(self, offset, dim1, dim2).or_throw()
+    }
 }

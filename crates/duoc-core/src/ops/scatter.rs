@@ -714,4 +714,16 @@ impl Tensor {
     pub fn scatter_reduce(&self, dim: i64, index: &Tensor, src: &Tensor, reduce: &str, include_self: bool) -> Tensor {
         scatter_reduce(self, dim, index, src, reduce, include_self).or_throw()
     }
+
+    /// A copy with a number written to the indexed places.
+    #[track_caller]
+    pub fn scatter_value(&self, dim: i64, index: &Tensor, value: impl Into<Scalar>) -> Tensor {
+        scatter_value(self, dim, index, value.into()).or_throw()
+    }
+
+    /// Gathered along a dimension with broadcasting of the others.
+    #[track_caller]
+    pub fn take_along_dim(&self, indices: &Tensor, dim: Option<i64>) -> Tensor {
+        take_along_dim(self, indices, dim).or_throw()
+    }
 }
