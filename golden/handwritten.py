@@ -574,6 +574,8 @@ def slopes():
         yield op, [torch.cat([signs, torch.tensor([NAN, INF], dtype=F64)])], {}
     for e in (0, 1, 2, 3, -1, -2, 0.5, -0.5, 2.5):
         yield "pow", [torch.cat([signs, t(4)]), e], {}
+    for op in ("resolve_conj", "resolve_neg"):
+        yield op, [t(2, 3)], {}
     for op in ("sigmoid_backward", "tanh_backward"):
         for a in ([t(2, 3), t(2, 3, seed=1)], [t(3, dtype=F32), t(3, dtype=F32, seed=1)], [t(0), t(0)]):
             yield op, a, {}

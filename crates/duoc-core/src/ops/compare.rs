@@ -89,6 +89,14 @@ ops! {
     "isclose(Tensor self, Tensor other, float rtol=1e-05, float atol=1e-08, bool equal_nan=False) -> Tensor" [function, method]
     pub fn isclose(x: &Tensor, other: &Tensor, rtol: f64, atol: f64, equal_nan: bool) -> Tensor = isclose_body;
 
+    /// Whether all elements are close; see `isclose`.
+    "allclose(Tensor self, Tensor other, float rtol=1e-05, float atol=1e-08, bool equal_nan=False) -> bool" [function, method]
+    pub fn allclose(x: &Tensor, other: &Tensor, rtol: f64, atol: f64, equal_nan: bool) -> bool = allclose_body;
+
+    /// Whether two tensors have the same shape and equal elements. A NaN equals nothing.
+    "equal(Tensor self, Tensor other) -> bool" [function, method]
+    pub fn equal(x: &Tensor, other: &Tensor) -> bool = equal_body;
+
     /// The larger of two; a NaN wins.
     "maximum(Tensor self, Tensor other) -> Tensor" [function, method, out]
     pub fn maximum(x: &Tensor, other: &Tensor) -> Tensor = maximum_body;
@@ -240,6 +248,23 @@ fn isclose_body(x: &Tensor, y: &Tensor, rtol: f64, atol: f64, equal_nan: bool) -
     logical_or(&close, &near)
 }
 
+fn allclose_body(x: &Tensor, y: &Tensor, rtol: f64, atol: f64, equal_nan: bool) -> Result<bool> {
+    all_true(&isclose(x, y, rtol, atol, equal_nan)?)
+}
+
+fn equal_body(x: &Tensor, y: &Tensor) -> Result<bool> {
+    if x.shape() != y.shape() {
+        return Ok(false);
+    }
+    all_true(&eq(&x.detach(), &y.detach())?)
+}
+
+/// Whether a tensor of bools holds no false.
+fn all_true(x: &Tensor) -> Result<bool> {
+    let x = super::copy::contiguous(x, None)?;
+    x.with_slice::<bool, _>(|b| !b.contains(&false))
+}
+
 fn extreme(op: Binary, name: &str, x: &Tensor, y: &Tensor) -> Result<Tensor> {
     if x.dtype().is_complex() || y.dtype().is_complex() {
         bail!(NotImplemented, "{name} not implemented for complex tensors.");
@@ -374,6 +399,18 @@ questions! {
 }
 
 impl Tensor {
+    /// Whether all elements are close, with PyTorch's tolerances: 1e-5 relative and 1e-8 absolute.
+    #[track_caller]
+    pub fn allclose(&self, other: &Tensor) -> bool {
+        allclose(self, other, 1e-5, 1e-8, false).or_throw()
+    }
+
+    /// Whether two tensors have the same shape and equal elements.
+    #[track_caller]
+    pub fn equal(&self, other: &Tensor) -> bool {
+        equal(self, other).or_throw()
+    }
+
     /// Whether two tensors are close, element by element; see [`isclose`]. PyTorch's tolerances: 1e-5 and 1e-8.
     #[track_caller]
     pub fn isclose(&self, other: &Tensor, rtol: f64, atol: f64, equal_nan: bool) -> Tensor {

@@ -23,6 +23,7 @@ pub mod join;
 pub mod mask;
 pub mod matmul;
 pub mod moments;
+pub mod parts;
 pub mod patch;
 pub mod pointwise;
 pub mod power;
@@ -66,6 +67,7 @@ pub static FAMILIES: &[&[&Op]] = &[
     matmul::OPS,
     moments::OPS,
     patch::OPS,
+    parts::OPS,
     power::OPS,
     random::OPS,
     range::OPS,

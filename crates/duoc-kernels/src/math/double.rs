@@ -103,15 +103,20 @@ const ERFCX: [f64; 22] = [
     -1.3468175345952735e-08,
 ];
 
-/// Horner's rule, coefficients from the constant up.
+/// Horner's rule, coefficients from the constant up, at most 24 of them.
+///
+/// Written out: a loop in here would keep LLVM from vectorising the loop around it.
 #[inline(always)]
-fn polynomial<const N: usize>(x: f64, c: &[f64; N]) -> f64 {
+pub(super) fn polynomial<const N: usize>(x: f64, c: &[f64; N]) -> f64 {
     let mut y = c[N - 1];
-    let mut k = N - 1;
-    while k > 0 {
-        k -= 1;
-        y = y.mul_add(x, c[k]);
+    macro_rules! step {
+        ($($k:literal)+) => {$(
+            if $k + 1 < N {
+                y = y.mul_add(x, c[$k]);
+            }
+        )+};
     }
+    step!(22 21 20 19 18 17 16 15 14 13 12 11 10 9 8 7 6 5 4 3 2 1 0);
     y
 }
 
@@ -203,11 +208,8 @@ pub fn log1p(x: f64) -> f64 {
     let (f, n) = split(u);
     // What the sum has lost, relative to it.
     let lost = if x > 1.0 { 1.0 - (u - x) } else { x - (u - 1.0) };
-    let y = if n == 0.0 {
-        log_of_parts(x, 0.0, 0.0)
-    } else {
-        log_of_parts(f, n, lost / u)
-    };
+    let exact = n == 0.0;
+    let y = log_of_parts(if exact { x } else { f }, n, if exact { 0.0 } else { lost / u });
     let y = if x == f64::INFINITY || x == 0.0 { x } else { y };
     let y = if x == -1.0 { f64::NEG_INFINITY } else { y };
     if x >= -1.0 { y } else { f64::NAN }
@@ -244,6 +246,12 @@ pub fn exp2(x: f64) -> f64 {
 pub fn sigmoid(x: f64) -> f64 {
     let e = exp(-x.abs());
     (if x < 0.0 { e } else { 1.0 }) / (1.0 + e)
+}
+
+/// The distribution function of the normal deviate, `(1 + erf(x / sqrt 2)) / 2`.
+#[inline(always)]
+pub fn normal_cdf(x: f64) -> f64 {
+    0.5 * (1.0 + erf(x * std::f64::consts::FRAC_1_SQRT_2))
 }
 
 /// Whether [`sin`] and [`cos`] leave `x` to the standard library: their reduction holds for `|x| < 2^30`.

@@ -225,6 +225,22 @@ fn double_functions_are_close() {
 }
 
 #[test]
+fn the_normal_distribution_is_close_everywhere() {
+    let mut worst = 0f64;
+    for x in (0..u32::MAX).step_by(4_099).map(f32::from_bits) {
+        let (got, exact) = (
+            single::normal_cdf(x) as f64,
+            0.5 * c_erfc(-(x as f64) * std::f64::consts::FRAC_1_SQRT_2),
+        );
+        assert!(got.is_nan() == exact.is_nan(), "{x:e}");
+        if !exact.is_nan() {
+            worst = worst.max((got - exact).abs());
+        }
+    }
+    assert!(worst < 1.2e-7, "{worst:e}");
+}
+
+#[test]
 fn power_and_remainder_of_pairs() {
     let special = [
         0.0f32,

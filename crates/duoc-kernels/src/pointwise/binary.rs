@@ -155,12 +155,18 @@ fn c<T: Real>(x: f64) -> T {
     T::of(x)
 }
 
-/// `ln(e^x + e^y)` given `ln(1 + e^-d)` in the base at hand.
+/// `-|x - y|`: what the smaller of two terms adds to the logarithm of their sum depends on it alone.
 #[inline(always)]
-fn log_add<T: Real>(x: T, y: T, tail: impl Fn(T) -> T) -> T {
+fn apart<T: Real>(x: T, y: T) -> T {
+    -(x - y).magnitude()
+}
+
+/// The logarithm of a sum, given the larger logarithm's addition.
+#[inline(always)]
+fn log_add<T: Real>(x: T, y: T, tail: T) -> T {
     let high = if x.nan() || x > y { x } else { y };
-    let sum = high + tail(-(x - y).magnitude());
-    if x == y && x.magnitude() == T::INFINITY { x } else { sum }
+    let same = x == y && x.magnitude() == T::INFINITY;
+    if same { x } else { high + tail }
 }
 
 /// Quotient rounded down, Python's way, given the remainder of C's `fmod`.
@@ -222,9 +228,9 @@ binary_rows! {
     /// The size of `a` with the sign of `b`.
     Copysign float |x, y, p| x.copysign(y), 1;
     /// `ln(e^a + e^b)`.
-    LogAddExp float |x, y, p| log_add(x, y, |d| d.exp().log1p()), 16;
+    LogAddExp float |x, y, p| log_add(x, y, apart(x, y).exp().log1p()), 16;
     /// `log2(2^a + 2^b)`.
-    LogAddExp2 float |x, y, p| log_add(x, y, |d| d.exp2().log1p() * c(std::f64::consts::LOG2_E)), 16;
+    LogAddExp2 float |x, y, p| log_add(x, y, apart(x, y).exp2().log1p() * c(std::f64::consts::LOG2_E)), 16;
     /// `a ln b`, and 0 for `a = 0` unless `b` is NaN.
     Xlogy float |x, y, p| if y.nan() { T::NAN } else if x == T::ZERO { T::ZERO } else { x * y.log() }, 8;
     /// `a ln(1 + b)`, and 0 for `a = 0` unless `b` is NaN.
@@ -262,7 +268,7 @@ binary_rows! {
     }, 10;
     /// Gradient `a` through [`super::Unary::Gelu`] at `b`.
     GeluBackward float |g, x, p| {
-        let cdf = c::<T>(0.5) * (T::ONE + (x * c(std::f64::consts::FRAC_1_SQRT_2)).erf());
+        let cdf = x.normal_cdf();
         let pdf = (x * x * c(-0.5)).exp() * c(0.398_942_280_401_432_7);
         g * (cdf + x * pdf)
     }, 20;

@@ -168,6 +168,7 @@ pub(super) trait Real:
     fn erf(self) -> Self;
     fn erfc(self) -> Self;
     fn sigmoid(self) -> Self;
+    fn normal_cdf(self) -> Self;
     fn atan2(self, x: Self) -> Self;
     fn hypot(self, o: Self) -> Self;
     fn pow(self, e: Self) -> Self;
@@ -232,6 +233,7 @@ macro_rules! real {
             #[inline(always)] fn erf(self) -> $t { $m::erf(self) }
             #[inline(always)] fn erfc(self) -> $t { $m::erfc(self) }
             #[inline(always)] fn sigmoid(self) -> $t { $m::sigmoid(self) }
+            #[inline(always)] fn normal_cdf(self) -> $t { $m::normal_cdf(self) }
             #[inline(always)] fn atan2(self, x: $t) -> $t { $m::atan2(self, x) }
             #[inline(always)] fn hypot(self, o: $t) -> $t { $m::hypot(self, o) }
             #[inline(always)] fn pow(self, e: $t) -> $t { $m::pow(self, e) }

@@ -216,7 +216,7 @@ unary_rows! {
         (if x < T::ZERO { x * e } else { x }) / (T::ONE + e)
     }, 8;
     /// `x * (1 + erf(x / sqrt 2)) / 2`.
-    Gelu float |x, p| x * c(0.5) * (T::ONE + (x * c(std::f64::consts::FRAC_1_SQRT_2)).erf()), 12;
+    Gelu float |x, p| x * x.normal_cdf(), 12;
     /// `x/2 * (1 + tanh(sqrt(2/pi) * (x + 0.044715 x^3)))`.
     GeluTanh float |x, p| {
         let inner = c::<T>(0.797_884_560_802_865_4) * x.fma(x * x * c(0.044715), x);
