@@ -33,7 +33,11 @@ fn scaled(alpha: Scalar, dtype: DType) -> Params {
     if dtype.is_float() {
         Params::floats(&[alpha.to_f64()])
     } else {
-        Params::ints(&[alpha.to_i64()])
+        Params::ints(&[if dtype == DType::Bool {
+            alpha.to_bool() as i64
+        } else {
+            alpha.to_i64()
+        }])
     }
 }
 

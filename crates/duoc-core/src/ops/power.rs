@@ -1,10 +1,11 @@
 //! Powers, and functions of two real values: angles, hypotenuses, logarithms of sums, neighbours.
 
 use super::blend::select;
-use super::pointwise::{binary_row, not_implemented, real_dtype, record2, run_row, unary_row};
+use super::pointwise::{binary_row, no_direct_way, not_implemented, real_dtype, record2, run_row, unary_row};
 use super::sign::params;
 use crate::autograd::Ctx;
 use crate::iter::Dest;
+use crate::op::Value;
 use crate::promote::Promotion;
 use crate::tensor::Operand;
 use crate::{DType, OrThrow, Result, Scalar, Tensor, catch, ensure, ops, result_type};
@@ -25,6 +26,7 @@ ops! {
 
     /// `self ^ exponent` in float64.
     "float_power.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor" [function, method, inplace, out]
+    write write_float_power;
     pub fn float_power(x: &Tensor, exponent: &Tensor) -> Tensor = float_power_body;
 
     /// The angle of the point `(other, self)`.
@@ -191,6 +193,23 @@ fn float_power_body(x: &Tensor, y: &Tensor) -> Result<Tensor> {
         return pow_base(x.try_item()?, &wide(y)?);
     }
     pow(&wide(x)?, &wide(y)?)
+}
+
+/// A result in place or in `out` must be float64, which PyTorch asks of this operation alone; the rest is general.
+fn write_float_power(args: &[Value], out: &Tensor) -> Result<()> {
+    let in_place = matches!(args.first(), Some(Value::Tensor(x)) if x.is_same(out));
+    let (what, name) = if in_place {
+        ("base", "float_power_")
+    } else {
+        ("output", "float_power")
+    };
+    ensure!(
+        out.dtype() == DType::F64,
+        Runtime,
+        "the {what} given to {name} has dtype {} but the operation's result requires dtype Double",
+        out.dtype().scalar_type_name()
+    );
+    Err(no_direct_way())
 }
 
 /// A function of two real values: integers become the default floating dtype.

@@ -29,7 +29,7 @@ ops! {
     pub fn square(x: &Tensor) -> Tensor = square_body;
 
     /// The nearest number with so many decimals, ties to even; a negative count rounds to tens, hundreds and so on.
-    "round.decimals(Tensor self, *, int decimals) -> Tensor" [function, method, inplace, out]
+    "round.decimals(Tensor self, *, int decimals) -> Tensor" [function, method, inplace, out] alias ["special_round"]
     pub fn round_decimals(x: &Tensor, decimals: i64) -> Tensor = round_decimals_body;
 
     /// NaN becomes `nan` (0), infinity `posinf` (the largest number), minus infinity `neginf` (the smallest).

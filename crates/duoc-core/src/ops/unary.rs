@@ -221,7 +221,7 @@ unary_ops! {
     floor floor_: Floor Whole "floor_vml_cpu", "FloorBackward0" Nothing |g, v| no_gradient(g, v);
 
     /// The nearest whole number, ties to even; integers are copied.
-    "round(Tensor self) -> Tensor" []
+    "round(Tensor self) -> Tensor" ["special_round"]
     round round_: Round Whole "round_vml_cpu", "RoundBackward0" Nothing |g, v| no_gradient(g, v);
 
     /// The whole part; integers are copied.

@@ -195,8 +195,8 @@ fn floor_remainder<T: Real>(y: T, rest: T) -> T {
 }
 
 binary_rows! {
-    /// `a + scalar * b` (`alpha`, scalar 0). On bool: or.
-    Add ring |x, y, p| x.plus_scaled(y, T::scalar(p, 0)), 1, bool BitOr;
+    /// `a + scalar * b` (`alpha`, scalar 0). On bool: `a`, or `b` where the scalar is not 0.
+    Add ring |x, y, p| x.plus_scaled(y, T::scalar(p, 0)), 1, bool OrScaled;
     /// `a - scalar * b` (`alpha`, scalar 0).
     Sub ring |x, y, p| x.minus_scaled(y, T::scalar(p, 0)), 1;
     /// `a * b`. On bool: and.
@@ -241,6 +241,8 @@ binary_rows! {
     BitAnd bits |x, y, p| x.and(y), 1;
     /// Bits of either.
     BitOr bits |x, y, p| x.or(y), 1;
+    /// Bits of `a`, and those of `b` that scalar 0 has.
+    OrScaled bits |x, y, p| x.or(y.and(T::scalar(p, 0))), 1;
     /// Bits of exactly one.
     BitXor bits |x, y, p| x.xor(y), 1;
     /// `a << b`; 0 for a count out of range.
