@@ -14,7 +14,12 @@ from ._C import (
 )
 from ._size import Size
 
-_C._set_up(Size, return_types._class)
+# Numbers may stand for every tensor of the first list's ops, and for none of the second's: PyTorch's parser knows this
+# by name too.
+_C._set_up(Size, return_types._class, (
+    ["add", "sub", "mul", "div", "floor_divide"],
+    ["ldexp"],
+))
 
 from . import _tensor, cuda, fft, linalg, random, special  # noqa: E402
 

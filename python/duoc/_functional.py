@@ -3,8 +3,8 @@
 from . import _C
 
 __all__ = [
-    "broadcast_shapes", "chain_matmul", "einsum", "is_same_size", "nonzero", "split", "tensordot", "typename",
-    "unravel_index",
+    "adjoint", "broadcast_shapes", "chain_matmul", "einsum", "is_same_size", "nonzero", "resize_as_", "split",
+    "tensordot", "typename", "unravel_index",
 ]
 
 _ops = _C._ops
@@ -13,6 +13,16 @@ _ops = _C._ops
 def is_same_size(input, other):
     """Whether the shapes are equal."""
     return input.shape == other.shape
+
+
+def adjoint(input):
+    """The last two dimensions exchanged, and conjugated."""
+    return input.mH
+
+
+def resize_as_(input, the_template, *, memory_format=None):
+    """Changes the size in place to that of another tensor."""
+    return input.resize_as_(the_template)
 
 
 def typename(obj):

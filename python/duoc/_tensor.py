@@ -310,6 +310,37 @@ def where(self, condition, other):
     return _C._ops.where(condition, self, other)
 
 
+def resize_(self, *sizes, memory_format=None):
+    """Changes the size in place; elements that fit stay, new ones are undefined."""
+    if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)):
+        sizes = sizes[0]
+    return _C._resize(self, list(sizes))
+
+
+def resize_as_(self, the_template, *, memory_format=None):
+    """Changes the size in place to that of another tensor."""
+    return _C._resize(self, list(the_template.shape))
+
+
+def adjoint(self):
+    """The last two dimensions exchanged, and conjugated."""
+    return self.mH
+
+
+def _view_in_place(name):
+    def change(self, *args, **kwargs):
+        if self.requires_grad and self.is_leaf and _C.is_grad_enabled():
+            raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
+        return _C._reseat(self, getattr(Tensor, name)(self, *args, **kwargs))
+
+    change.__name__ = name + "_"
+    change.__doc__ = f"Changes the geometry in place, as `{name}` does for its result."
+    return change
+
+
+_VIEWS_IN_PLACE = ("squeeze", "unsqueeze", "t", "transpose", "swapaxes", "swapdims", "as_strided")
+
+
 def as_subclass(self, cls):
     """The same elements as an object of a subclass of `Tensor`."""
     return Tensor._make_subclass(cls, self)
@@ -353,8 +384,10 @@ _METHODS = [
     numpy, __array__, __array_wrap__, __repr__, __format__, __int__, __float__, __complex__, __index__, __iter__,
     __reversed__, __contains__, __dir__, backward, __deepcopy__, __reduce_ex__, cpu, cuda, is_pinned, is_shared,
     share_memory_, get_device, dim_order, is_set_to, is_same_size, new_tensor, new, reinforce, as_subclass,
-    nonzero, split, where,
+    nonzero, split, where, adjoint,
 ]
+# Only where the registry has none.
+_FALLBACKS = [resize_, resize_as_]
 _ALIASES = {"nelement": "numel", "ndimension": "dim", "__len__": "__len__", "__str__": "__repr__"}
 _CASTS = {
     "float": "float32", "double": "float64", "half": "float16", "bfloat16": "bfloat16", "long": "int64",
@@ -369,6 +402,11 @@ def install(methods):
         setattr(Tensor, name, method)
     for method in _METHODS:
         setattr(Tensor, method.__name__, method)
+    fallbacks = {f.__name__: f for f in _FALLBACKS}
+    fallbacks.update((name + "_", _view_in_place(name)) for name in _VIEWS_IN_PLACE if name in methods)
+    for name, f in fallbacks.items():
+        if name not in methods:
+            setattr(Tensor, name, f)
     Tensor.type = type_
     for name, dtype in _CASTS.items():
         setattr(Tensor, name, _cast(dtype))

@@ -8,19 +8,38 @@ use duoc_core::autograd::{self, HookHandle, engine::Options, mode};
 use duoc_core::{Result, Tensor};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyTuple};
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyList, PyTuple, PyType};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A recorded operation.
-#[pyclass(name = "Node", module = "duoc.autograd.graph", frozen, weakref, dict)]
+#[pyclass(name = "Node", module = "duoc.autograd.graph", frozen, subclass, weakref, dict)]
 pub struct PyNode(Arc<Node>);
 
 /// The object of a node, or None.
 pub fn node(py: Python<'_>, n: Option<Arc<Node>>) -> PyResult<Py<PyAny>> {
     match n {
-        Some(n) => Ok(Py::new(py, PyNode(n))?.into_any()),
+        Some(n) => {
+            let class = class(py, n.name())?;
+            Ok(class.call1((Py::new(py, PyNode(n))?,))?.unbind())
+        }
         None => Ok(py.None()),
     }
+}
+
+/// The class of the nodes with a name: a subclass of `Node`, made when first needed.
+fn class<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+    static CLASSES: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
+    let classes = CLASSES.get_or_init(py, || PyDict::new(py).unbind()).bind(py);
+    if let Some(c) = classes.get_item(name)? {
+        return Ok(c);
+    }
+    let bases = PyTuple::new(py, [py.get_type::<PyNode>()])?;
+    let members = PyDict::new(py);
+    members.set_item("__module__", "duoc.autograd.graph")?;
+    let class = py.get_type::<PyType>().call1((name, bases, members))?;
+    classes.set_item(name, &class)?;
+    Ok(class)
 }
 
 /// Which output of its node a tensor is.
@@ -30,6 +49,11 @@ pub fn output_nr(t: &Tensor) -> usize {
 
 #[pymethods]
 impl PyNode {
+    /// Another object of the same node.
+    #[new]
+    fn new(node: &Bound<'_, PyNode>) -> PyNode {
+        PyNode(node.get().0.clone())
+    }
     /// `AddBackward0`, ...
     fn name(&self) -> String {
         self.0.name().to_string()

@@ -4,13 +4,14 @@
 //! and no dictionary. The table has one compiled entry point per slot; a slot is taken for good.
 
 use crate::error::{panic_text, run};
-use crate::overload::{Given, Mismatch, Overload, Pass, type_name};
+use crate::overload::{Given, Mismatch, Numbers, Overload, Pass, type_name};
 use crate::results;
 use crate::tensor::{PyTensor, handle};
 use duoc_core::op::{Entry, Form, Value, registry};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyModule, PyString, PyTuple};
 use smallvec::SmallVec;
 use std::ffi::CString;
@@ -276,20 +277,41 @@ fn make<'py>(py: Python<'py>, module: &Bound<'py, PyModule>, c: Callable, doc: S
 }
 
 /// The signatures of a name that are reached in one way, in the order in which they are tried.
-fn overloads(entries: &[&'static Entry], wanted: impl Fn(&Entry) -> bool) -> Vec<Overload> {
+fn overloads(py: Python<'_>, entries: &[&'static Entry], wanted: impl Fn(&Entry) -> bool) -> Vec<Overload> {
     let mut list: Vec<Overload> = Vec::new();
     for e in entries.iter().filter(|e| e.form != Form::Out && wanted(e)) {
         let out = entries
             .iter()
             .find(|o| o.form == Form::Out && std::ptr::eq(o.op, e.op))
             .copied();
-        let Some(o) = Overload::new(e, if e.form == Form::Plain { out } else { None }) else {
+        let Some(o) = Overload::new(e, if e.form == Form::Plain { out } else { None }, numbers(py, e)) else {
             continue;
         };
         let place = list.iter().position(|other| other.after(&o)).unwrap_or(list.len());
         list.insert(place, o);
     }
     list
+}
+
+/// Names of ops all of whose tensors may be numbers, and of ops none of whose may be although the overload's name says
+/// so: facts about PyTorch that its schemas do not hold, given by the package when it is imported.
+pub static NUMBERS: PyOnceLock<[Vec<String>; 2]> = PyOnceLock::new();
+
+/// Where an entry takes numbers for tensors. PyTorch names an overload `Tensor` where it has one for numbers too.
+fn numbers(py: Python<'_>, e: &Entry) -> Numbers {
+    let named = |list: usize| {
+        NUMBERS
+            .get(py)
+            .is_some_and(|n| n[list].iter().any(|name| name == e.op.name()))
+    };
+    let overload = e.schema.overload.as_str();
+    if named(0) {
+        Numbers::Anywhere
+    } else if (overload == "self" || overload.starts_with("Tensor")) && !named(1) {
+        Numbers::Others
+    } else {
+        Numbers::Nowhere
+    }
 }
 
 fn doc_of(name: &str, overloads: &[Overload], method: bool) -> String {
@@ -327,7 +349,7 @@ pub fn _registry<'py>(module: &Bound<'py, PyModule>) -> PyResult<[Bound<'py, PyD
             (Way::Function, &neither, &hidden),
         ];
         for (way, wanted, into) in ways {
-            let list = overloads(&entries, wanted);
+            let list = overloads(py, &entries, wanted);
             if list.is_empty() {
                 continue;
             }
@@ -352,7 +374,7 @@ pub fn _operator<'py>(module: &Bound<'py, PyModule>, name: &str, reflected: bool
     let c = Callable {
         name: name.into(),
         way: if reflected { Way::Reflected } else { Way::Operator },
-        overloads: overloads(&entries, |_| true),
+        overloads: overloads(module.py(), &entries, |_| true),
     };
     if c.overloads.is_empty() {
         return Err(pyo3::exceptions::PyKeyError::new_err(name.to_string()));

@@ -45,6 +45,8 @@ fn extension(m: &Bound<'_, PyModule>) -> PyResult<()> {
         types::_generator_of_state,
         types::_default_generator,
         tensor::_is_alias,
+        tensor::_resize,
+        tensor::_reseat,
         tensor::_storage_id,
         install::_registry,
         install::_operator,

@@ -31,8 +31,19 @@ pub struct Overload {
     factory: bool,
     /// The parameter whose items may be given as separate arguments: of the function, and of the method.
     spread: [Option<usize>; 2],
-    /// Parameters that must be tensors.
-    tensors: usize,
+    /// Where a number may stand for a tensor.
+    numbers: Numbers,
+}
+
+/// Which tensor parameters take a plain number.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Numbers {
+    /// None of them.
+    Nowhere,
+    /// Those after the first.
+    Others,
+    /// All of them.
+    Anywhere,
 }
 
 /// How hard to try.
@@ -90,7 +101,7 @@ fn numpy_names(name: &str) -> &'static [&'static str] {
 
 impl Overload {
     /// The signature of an entry; `out` is its form with given results.
-    pub fn new(entry: &'static Entry, out: Option<&'static Entry>) -> Option<Overload> {
+    pub fn new(entry: &'static Entry, out: Option<&'static Entry>, numbers: Numbers) -> Option<Overload> {
         let schema = &entry.schema;
         let mut params = Vec::with_capacity(schema.args.len());
         for a in &schema.args {
@@ -114,10 +125,6 @@ impl Overload {
             .or_else(|| params.iter().position(|p| p.kind == Kind::Tensor))
             .unwrap_or(0);
         let aliases = schema.returns.iter().any(|r| r.aliased);
-        let tensors = params
-            .iter()
-            .filter(|p| p.kind == Kind::Tensor && p.default.is_none())
-            .count();
         let mut o = Overload {
             entry,
             out: out.map(|o| (o, schema.returns.len())),
@@ -125,7 +132,7 @@ impl Overload {
             self_at,
             factory: named("pin_memory").is_some() && !aliases,
             spread: [None; 2],
-            tensors,
+            numbers,
         };
         o.spread = [o.find_spread(false), o.find_spread(true)];
         Some(o)
@@ -177,7 +184,8 @@ impl Overload {
         given: &Given<'_, 'py>,
         pass: Pass,
     ) -> PyResult<Result<Call<'py>, Mismatch>> {
-        let numbers = pass != Pass::Strict && self.tensors > 1;
+        let first = (pass != Pass::Strict && self.numbers == Numbers::Anywhere) as usize;
+        let others = pass != Pass::Strict && self.numbers != Numbers::Nowhere;
         let method = given.this.is_some();
         let n = self.params.len();
         let spread_list;
@@ -262,7 +270,7 @@ impl Overload {
         }
         for (p, param) in self.params.iter().enumerate() {
             let value = match at[p] {
-                Some(obj) if !(obj.is_none() && param.nullable) => param.kind.take(obj, numbers)?,
+                Some(obj) if !(obj.is_none() && param.nullable) => param.kind.take(obj, others && p + first > 0)?,
                 _ => Some(param.default.clone().unwrap_or(Value::None)),
             };
             match value {
@@ -359,7 +367,9 @@ impl Overload {
         for (a, b) in self.params.iter().zip(&other.params) {
             let less = matches!(
                 (a.kind, b.kind),
-                (Kind::Scalar, Kind::Tensor) | (Kind::Ints(_), Kind::Int) | (Kind::Tensors, Kind::Ints(_))
+                (Kind::Scalar | Kind::Int | Kind::Float, Kind::Tensor)
+                    | (Kind::Ints(_), Kind::Int)
+                    | (Kind::Tensors, Kind::Ints(_))
             );
             if !less && a.kind != b.kind {
                 return false;

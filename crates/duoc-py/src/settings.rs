@@ -9,9 +9,11 @@ use duoc_core::{DType, PrintOptions, Tensor, get_printoptions, set_printoptions}
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
-/// Hands over the classes that are written in Python: the shape and the maker of named tuples.
+/// Hands over the classes that are written in Python, the shape and the maker of named tuples, and the names of ops that
+/// take numbers for tensors everywhere, or nowhere.
 #[pyfunction]
-pub fn _set_up(py: Python<'_>, size: Py<PyAny>, named: Py<PyAny>) {
+pub fn _set_up(py: Python<'_>, size: Py<PyAny>, named: Py<PyAny>, numbers: [Vec<String>; 2]) {
+    let _ = crate::install::NUMBERS.set(py, numbers);
     let _ = SIZE.set(py, size);
     let _ = NAMED.set(py, named);
 }

@@ -472,6 +472,35 @@ impl PyTensor {
     }
 }
 
+/// Gives a tensor another size in place: its object gets another tensor when memory has to grow.
+#[pyfunction]
+pub fn _resize<'py>(obj: &Bound<'py, PyTensor>, size: Vec<i64>) -> PyResult<Bound<'py, PyTensor>> {
+    let mut t = handle(obj);
+    let new = run(obj.py(), move || {
+        let shape = duoc_core::layout::sizes(&size)?;
+        duoc_core::ops::view::resize(&mut t, &shape)?;
+        Ok(t)
+    })?;
+    if !handle(obj).is_same(&new) {
+        swap(obj, new);
+    }
+    Ok(obj.clone())
+}
+
+/// Puts a view of a tensor in its own place: what `squeeze_` and its kin do. A recorded tensor takes over the view's
+/// history, another keeps its own identity and only changes its geometry.
+#[pyfunction]
+pub fn _reseat<'py>(obj: &Bound<'py, PyTensor>, view: &Bound<'py, PyTensor>) -> PyResult<Bound<'py, PyTensor>> {
+    let (t, v) = (handle(obj), handle(view));
+    let new = if t.requires_grad() {
+        v
+    } else {
+        quick(|| t.with_data(&v))?
+    };
+    swap(obj, new);
+    Ok(obj.clone())
+}
+
 /// Whether two objects stand for the same elements in memory.
 #[pyfunction]
 pub fn _is_alias(a: &Bound<'_, PyTensor>, b: &Bound<'_, PyTensor>) -> bool {
