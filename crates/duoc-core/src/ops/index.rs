@@ -1,4 +1,4 @@
-//! Reading and writing by index arrays: `index`, `index_put`, `index_select` and its kin, `take`, `put`.
+//! Reading and writing by index arrays: `index`, `index_put`, `index_select` and its kin.
 
 use crate::autograd::node::{Recorder, Saved};
 use crate::autograd::record::{check_inplace, record_inplace};
@@ -43,34 +43,6 @@ ops! {
     /// Replaces slice `index[i]` of dimension `dim` by `source[i]`, in place.
     "index_copy_(Tensor(a!) self, int dim, Tensor index, Tensor source) -> Tensor(a!)" [method]
     pub fn index_copy_(x: &Tensor, dim: i64, index: &Tensor, source: &Tensor) -> Tensor = index_copy_inplace;
-
-    /// A copy of `self` with the slices `index` of dimension `dim` filled with a number.
-    "index_fill.int_Scalar(Tensor self, int dim, Tensor index, Scalar value) -> Tensor" [function, method]
-    pub fn index_fill(x: &Tensor, dim: i64, index: &Tensor, value: Scalar) -> Tensor = index_fill_body;
-
-    /// As `index_fill.int_Scalar` with a 0-d tensor.
-    "index_fill.int_Tensor(Tensor self, int dim, Tensor index, Tensor value) -> Tensor" [function, method]
-    pub fn index_fill_tensor(x: &Tensor, dim: i64, index: &Tensor, value: &Tensor) -> Tensor = index_fill_tensor_body;
-
-    /// Fills the slices `index` of dimension `dim` with a number, in place.
-    "index_fill_.int_Scalar(Tensor(a!) self, int dim, Tensor index, Scalar value) -> Tensor(a!)" [method]
-    pub fn index_fill_(x: &Tensor, dim: i64, index: &Tensor, value: Scalar) -> Tensor = index_fill_inplace;
-
-    /// As `index_fill_.int_Scalar` with a 0-d tensor.
-    "index_fill_.int_Tensor(Tensor(a!) self, int dim, Tensor index, Tensor value) -> Tensor(a!)" [method]
-    pub fn index_fill_tensor_(x: &Tensor, dim: i64, index: &Tensor, value: &Tensor) -> Tensor = index_fill_tensor_inplace;
-
-    /// The elements of `self`, seen as one row, at the given places; negative ones count from the end.
-    "take(Tensor self, Tensor index) -> Tensor" [function, method, out]
-    pub fn take(x: &Tensor, index: &Tensor) -> Tensor = take_body;
-
-    /// A copy of `self` whose elements at the given places of the flattened tensor are those of `source`.
-    "put(Tensor self, Tensor index, Tensor source, bool accumulate=False) -> Tensor" [function, method]
-    pub fn put(x: &Tensor, index: &Tensor, source: &Tensor, accumulate: bool) -> Tensor = put_body;
-
-    /// Writes `source` to the given places of the flattened tensor, in place.
-    "put_(Tensor(a!) self, Tensor index, Tensor source, bool accumulate=False) -> Tensor(a!)" [method]
-    pub fn put_(x: &Tensor, index: &Tensor, source: &Tensor, accumulate: bool) -> Tensor = put_inplace;
 }
 
 /// The elements as row-major `int64`, outside the graph.
@@ -127,7 +99,7 @@ pub(crate) fn out_of_bounds(bad: BadIndex, dim: usize) -> Error {
 }
 
 /// Which dimensions index arrays point into, and where the rest goes.
-struct Plan {
+pub(super) struct Plan {
     /// Row-major `int64` arrays of one shape.
     arrays: SmallVec<[Tensor; 2]>,
     /// The dimension of each array.
@@ -141,7 +113,7 @@ struct Plan {
 
 impl Plan {
     /// One vector of indices into one dimension.
-    fn single(x: &Tensor, dim: usize, index: &Tensor) -> Result<Plan> {
+    pub(super) fn single(x: &Tensor, dim: usize, index: &Tensor) -> Result<Plan> {
         let index = long(index)?;
         Ok(Plan {
             shape: smallvec![index.numel()],
@@ -249,7 +221,13 @@ impl Plan {
     }
 
     /// `x[indices]` as a new row-major tensor of the given shape.
-    fn take(&self, x: &Tensor, shape: &[usize], wrap: bool, bad: impl Fn(BadIndex) -> Error) -> Result<Tensor> {
+    pub(super) fn take(
+        &self,
+        x: &Tensor,
+        shape: &[usize],
+        wrap: bool,
+        bad: impl Fn(BadIndex) -> Error,
+    ) -> Result<Tensor> {
         let out = Tensor::uninit(shape, x.dtype())?;
         let mut operands: SmallVec<[(&Tensor, Mode); 4]> = smallvec![(&out, Mode::Init), (x, Mode::Read)];
         operands.extend(self.arrays.iter().map(|t| (t, Mode::Read)));
@@ -264,7 +242,7 @@ impl Plan {
     }
 
     /// `x[indices] op= values`; `values` is row-major of the result's shape, or one element.
-    fn put(
+    pub(super) fn put(
         &self,
         x: &Tensor,
         mode: Mode,
@@ -455,7 +433,7 @@ fn index_put_inplace(x: &Tensor, indices: &[Option<Tensor>], values: &Tensor, ac
 }
 
 /// A 0-d tensor as a vector of one, for the ops that treat it so; outside the graph.
-fn at_least_1d(t: &Tensor) -> Tensor {
+pub(super) fn at_least_1d(t: &Tensor) -> Tensor {
     match t.dim() {
         0 => t.alias_with(t.layout().unsqueeze(0)),
         _ => t.clone(),
@@ -675,7 +653,7 @@ fn index_copy_grads(
     move |c, g| {
         let index = c.get(index)?;
         let own = if c.needs(0) {
-            Some(index_fill(g, d as i64, &index, Scalar::Int(0))?)
+            Some(super::index_fill::index_fill(g, d as i64, &index, Scalar::Int(0))?)
         } else {
             None
         };
@@ -705,197 +683,6 @@ fn index_copy_inplace(x: &Tensor, dim: i64, index: &Tensor, source: &Tensor) -> 
     index_copy_into(x, Mode::Write, d, index, source)?;
     record_inplace(x, "IndexCopyBackward0", &[Some(x), Some(source)], |r| {
         index_copy_grads(r, d, index, source)
-    })?;
-    Ok(x.clone())
-}
-
-fn index_fill_into(x: &Tensor, mode: Mode, d: usize, index: &Tensor, value: &Tensor) -> Result<()> {
-    ensure!(
-        index.dtype() == DType::I64,
-        Index,
-        "index_fill_(): Expected dtype int64 for index."
-    );
-    ensure!(index.dim() <= 1, Runtime, "Index has to be a vector/scalar");
-    ensure!(
-        !value.dtype().is_complex() || x.dtype().is_complex(),
-        Runtime,
-        "index_fill_(): Converting complex Scalar to non-complex type is not supported"
-    );
-    let value = super::pointwise::converted(&apart(value, x)?, x.dtype())?;
-    let x = at_least_1d(x);
-    Plan::single(&x, d, index)?.put(&x, mode, Combine::Set, &value, true, |b| out_of_bounds(b, d))
-}
-
-fn check_fill_value(value: &Tensor) -> Result<()> {
-    ensure!(
-        value.dim() == 0,
-        Runtime,
-        "index_fill_ only supports a 0-dimensional value tensor, but got tensor with {} dimension(s).",
-        value.dim()
-    );
-    Ok(())
-}
-
-fn index_fill_grads(r: &mut Recorder, d: usize, index: &Tensor) -> impl Fn(&Ctx, &Tensor) -> Result<Grads> + use<> {
-    let index = r.keep(index);
-    move |c, g| {
-        let index = c.get(index)?;
-        let own = if c.needs(0) {
-            Some(index_fill(g, d as i64, &index, Scalar::Int(0))?)
-        } else {
-            None
-        };
-        // Slices named twice were filled once, so the value's share is what the filled places received.
-        let value = if c.needs(1) {
-            let kept = index_fill(g, d as i64, &index, Scalar::Int(0))?;
-            Some(super::reduce::sum(&super::arith::sub(g, &kept, Scalar::Int(1))?, None)?)
-        } else {
-            None
-        };
-        Ok(smallvec![own, value])
-    }
-}
-
-fn index_fill_body(x: &Tensor, dim: i64, index: &Tensor, value: Scalar) -> Result<Tensor> {
-    index_fill_tensor(x, dim, index, &Tensor::wrapped(value)?)
-}
-
-fn index_fill_tensor_body(x: &Tensor, dim: i64, index: &Tensor, value: &Tensor) -> Result<Tensor> {
-    check_fill_value(value)?;
-    let d = x.wrap_dim(dim)?;
-    let out = fresh(x)?;
-    index_fill_into(&out, Mode::Init, d, index, value)?;
-    out.record("IndexFillBackward0", [x, value], |r| index_fill_grads(r, d, index))
-}
-
-fn index_fill_inplace(x: &Tensor, dim: i64, index: &Tensor, value: Scalar) -> Result<Tensor> {
-    index_fill_tensor_(x, dim, index, &Tensor::wrapped(value)?)
-}
-
-fn index_fill_tensor_inplace(x: &Tensor, dim: i64, index: &Tensor, value: &Tensor) -> Result<Tensor> {
-    check_fill_value(value)?;
-    let d = x.wrap_dim(dim)?;
-    check_inplace(x)?;
-    assert_no_internal_overlap(x)?;
-    index_fill_into(x, Mode::Write, d, index, value)?;
-    record_inplace(x, "IndexFillBackward0", &[Some(x), Some(value)], |r| {
-        index_fill_grads(r, d, index)
-    })?;
-    Ok(x.clone())
-}
-
-fn check_long(op: &str, index: &Tensor) -> Result<()> {
-    ensure!(
-        index.dtype() == DType::I64,
-        Runtime,
-        "{op}: Expected a long tensor for index, but got {}",
-        index.dtype().scalar_type_name()
-    );
-    Ok(())
-}
-
-fn no_such_place(b: BadIndex) -> Error {
-    err!(
-        Index,
-        "out of range: tried to access index {} on a tensor of {} elements.",
-        b.index,
-        b.size
-    )
-}
-
-fn take_body(x: &Tensor, index: &Tensor) -> Result<Tensor> {
-    check_long("take()", index)?;
-    ensure!(
-        x.numel() > 0 || index.numel() == 0,
-        Index,
-        "take(): tried to take from an empty tensor"
-    );
-    let row = flat(&dense(x)?);
-    let plan = Plan::single(&row, 0, index)?;
-    let out = plan.take(&row, index.shape(), true, no_such_place)?;
-    let shape: Dims = x.shape().into();
-    out.record("TakeBackward0", [x], |r| {
-        let index = r.keep(index);
-        move |c: &Ctx, g: &Tensor| put(&super::factory::zeros_of(&shape, g.dtype())?, &c.get(index)?, g, true)
-    })
-}
-
-/// A row-major tensor as one row, outside the graph.
-fn flat(t: &Tensor) -> Tensor {
-    match t.layout().view(&[t.numel()]) {
-        Some(layout) => t.alias_with(layout),
-        None => t.clone(),
-    }
-}
-
-fn put_into(x: &Tensor, mode: Mode, index: &Tensor, source: &Tensor, accumulate: bool) -> Result<()> {
-    check_long("put_()", index)?;
-    ensure!(
-        x.dtype() == source.dtype(),
-        Runtime,
-        "put_(): self and source expected to have the same dtype, but got self.dtype = {} and source.dtype = {}",
-        x.dtype().scalar_type_name(),
-        source.dtype().scalar_type_name()
-    );
-    ensure!(
-        source.numel() == index.numel(),
-        Index,
-        "put_(): Expected source and index to have the same number of elements, but got source.numel() = {}, index.numel() = {}",
-        source.numel(),
-        index.numel()
-    );
-    let op = if accumulate { Combine::Add } else { Combine::Set };
-    let source = flat(&dense(&apart(source, x)?)?);
-    if x.is_contiguous() {
-        let row = flat(x);
-        return Plan::single(&row, 0, index)?.put(&row, mode, op, &source, true, no_such_place);
-    }
-    // Places count in row-major order, which strides other than the natural ones do not follow.
-    let copy = dense(x)?;
-    let row = flat(&copy);
-    Plan::single(&row, 0, index)?.put(&row, Mode::Init, op, &source, true, no_such_place)?;
-    super::copy::copy_data(x, &copy)
-}
-
-fn put_grads(
-    r: &mut Recorder,
-    index: &Tensor,
-    source: &Tensor,
-    accumulate: bool,
-) -> impl Fn(&Ctx, &Tensor) -> Result<Grads> + use<> {
-    let index = r.keep(index);
-    let shape: Dims = source.shape().into();
-    move |c, g| {
-        let index = c.get(index)?;
-        let own = match c.needs(0) {
-            false => None,
-            true if accumulate => Some(g.clone()),
-            true => {
-                let zeros = super::factory::zeros_of(index.shape(), g.dtype())?;
-                Some(put(g, &index, &zeros, false)?)
-            }
-        };
-        let source = if c.needs(1) {
-            Some(super::view::reshape(&take(g, &index)?, &super::view::ints(&shape))?)
-        } else {
-            None
-        };
-        Ok(smallvec![own, source])
-    }
-}
-
-fn put_body(x: &Tensor, index: &Tensor, source: &Tensor, accumulate: bool) -> Result<Tensor> {
-    let out = fresh(x)?;
-    put_into(&out, Mode::Init, index, source, accumulate)?;
-    out.record("PutBackward0", [x, source], |r| put_grads(r, index, source, accumulate))
-}
-
-fn put_inplace(x: &Tensor, index: &Tensor, source: &Tensor, accumulate: bool) -> Result<Tensor> {
-    check_inplace(x)?;
-    assert_no_internal_overlap(x)?;
-    put_into(x, Mode::Write, index, source, accumulate)?;
-    record_inplace(x, "PutBackward0", &[Some(x), Some(source)], |r| {
-        put_grads(r, index, source, accumulate)
     })?;
     Ok(x.clone())
 }
@@ -945,29 +732,10 @@ impl Tensor {
         index_copy(self, dim, index, source).or_throw()
     }
 
-    /// A copy with the slices `index` filled with a number.
-    #[track_caller]
-    pub fn index_fill(&self, dim: i64, index: &Tensor, value: impl Into<Scalar>) -> Tensor {
-        index_fill(self, dim, index, value.into()).or_throw()
-    }
-
-    /// The elements at the given places of the flattened tensor.
-    #[track_caller]
-    pub fn take(&self, index: &Tensor) -> Tensor {
-        take(self, index).or_throw()
-    }
-
     /// Replaces slice `index[i]` by `source[i]`, in place.
     #[track_caller]
     pub fn index_copy_(&self, dim: i64, index: &Tensor, source: &Tensor) -> &Tensor {
         index_copy_(self, dim, index, source).or_throw();
-        self
-    }
-
-    /// Fills the slices `index` with a number, in place.
-    #[track_caller]
-    pub fn index_fill_(&self, dim: i64, index: &Tensor, value: impl Into<Scalar>) -> &Tensor {
-        index_fill_(self, dim, index, value.into()).or_throw();
         self
     }
 }

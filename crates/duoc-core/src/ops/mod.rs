@@ -19,6 +19,7 @@ pub mod extreme;
 pub mod factory;
 pub mod gamma;
 pub mod index;
+pub mod index_fill;
 pub mod join;
 pub mod mask;
 pub mod matmul;
@@ -39,6 +40,7 @@ pub mod sign;
 pub mod softmax;
 pub mod sort;
 pub mod split;
+pub mod take;
 pub mod unary;
 pub mod vector_norm;
 pub mod view;
@@ -62,12 +64,13 @@ pub static FAMILIES: &[&[&Op]] = &[
     factory::OPS,
     gamma::OPS,
     index::OPS,
+    index_fill::OPS,
     join::OPS,
     mask::OPS,
     matmul::OPS,
     moments::OPS,
-    patch::OPS,
     parts::OPS,
+    patch::OPS,
     power::OPS,
     random::OPS,
     range::OPS,
@@ -81,6 +84,7 @@ pub static FAMILIES: &[&[&Op]] = &[
     softmax::OPS,
     sort::OPS,
     split::OPS,
+    take::OPS,
     unary::OPS,
     vector_norm::OPS,
     view::OPS,
