@@ -1,10 +1,8 @@
 """The versions of this build."""
 
-from importlib import metadata as _metadata
+from ._C import __version__
 
-try:
-    __version__ = _metadata.version("duoc")
-except _metadata.PackageNotFoundError:
-    __version__ = "0"
 cuda = hip = xpu = None
 debug = False
+
+__all__ = ["__version__", "cuda", "debug", "hip", "xpu"]

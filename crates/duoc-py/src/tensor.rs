@@ -98,11 +98,14 @@ pub static SIZE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 
 /// A shape as `torch.Size`.
 pub fn size(py: Python<'_>, shape: &[usize]) -> PyResult<Py<PyAny>> {
+    static NEW: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let tuple = PyTuple::new(py, shape)?;
-    match SIZE.get(py) {
-        Some(class) => class.call1(py, (tuple,)),
-        None => Ok(tuple.into_any().unbind()),
-    }
+    let Some(class) = SIZE.get(py) else {
+        return Ok(tuple.into_any().unbind());
+    };
+    // The numbers need none of the checks of the class's own constructor.
+    let new = NEW.get_or_try_init(py, || py.get_type::<PyTuple>().getattr("__new__").map(Bound::unbind))?;
+    new.call1(py, (class, tuple))
 }
 
 /// A dimension as an index into a shape.
