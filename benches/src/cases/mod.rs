@@ -128,6 +128,7 @@ fn complete(entry: &Entry, mut args: Vec<Value>) -> Vec<Value> {
             (Some(Default::Float(x)), _) => Value::Float(*x),
             (Some(Default::Bool(b)), _) => Value::Bool(*b),
             (Some(Default::Ints(v)), _) => Value::Ints(v.clone()),
+            (Some(Default::Word(_)), Type::MemoryFormat | Type::Optional(_)) => Value::None,
             (Some(Default::Str(s) | Default::Word(s)), _) => Value::Str(s.clone()),
             (Some(Default::None) | None, _) => Value::None,
         });

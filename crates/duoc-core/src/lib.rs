@@ -14,6 +14,7 @@ pub mod ops;
 pub mod promote;
 pub mod random;
 pub mod scalar;
+mod shared;
 pub mod storage;
 pub mod stub;
 pub mod sys;

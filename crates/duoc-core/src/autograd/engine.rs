@@ -7,6 +7,7 @@
 use super::mode;
 use super::node::{Apply, Ctx, Edge, Grads, Node};
 use super::record::edge_of;
+use crate::shared::Shared;
 use crate::{DType, Result, Tensor, bail, catch, ensure};
 use smallvec::SmallVec;
 use std::collections::{BinaryHeap, HashMap, HashSet};
@@ -415,9 +416,9 @@ fn deliver(
     *slot = Some(match slot.take() {
         None => g,
         // A sum that only this buffer holds may grow in place.
-        Some(mut have) => {
+        Some(have) => {
             let ours = !create_graph
-                && Arc::get_mut(&mut have.0).is_some()
+                && Shared::count(&have.0) == 1
                 && have.storage().use_count() == 1
                 && have.layout().is_non_overlapping_and_dense();
             if ours {
@@ -445,13 +446,13 @@ fn run_leaf_hooks(leaf: &Tensor, mut g: Tensor) -> Result<Tensor> {
 }
 
 /// Adds to a leaf's gradient: in place when the backward pass is not recorded, as PyTorch's `AccumulateGrad`.
-fn accumulate(leaf: &Tensor, mut g: Tensor) -> Result<()> {
+fn accumulate(leaf: &Tensor, g: Tensor) -> Result<()> {
     let meta = leaf.meta().clone();
     let have = meta.state().grad.clone();
     let new = match have {
         None => {
             let mine = !mode::is_grad_enabled()
-                && Arc::get_mut(&mut g.0).is_some()
+                && Shared::count(&g.0) == 1
                 && g.storage().use_count() == 1
                 && g.strides() == leaf.strides();
             if mine {

@@ -5,11 +5,12 @@
 //! to shared bytes is ever made) and calls kernels only. An output that nobody else holds needs no lock.
 
 use super::{Inner, Storage};
+use crate::shared::Shared;
 use crate::{Result, Tensor, err};
 use smallvec::SmallVec;
 use std::cell::Cell;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{PoisonError, RwLockReadGuard, RwLockWriteGuard};
 
 /// What a kernel does with an operand.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, PartialOrd, Ord)]
@@ -73,7 +74,7 @@ fn lock_all<'a>(operands: &[(&'a Tensor, Mode)]) -> Result<SmallVec<[Guard<'a>; 
         if *mode == Mode::Write {
             t.bump_version();
         }
-        if *mode == Mode::Init && Arc::strong_count(inner) == 1 {
+        if *mode == Mode::Init && Shared::count(inner) == 1 {
             continue;
         }
         match wanted.iter_mut().find(|(i, _)| std::ptr::eq(*i, &**inner)) {
@@ -129,6 +130,13 @@ pub(crate) fn with_user_code<R>(t: &Tensor, mode: Mode, f: impl FnOnce(*mut u8) 
 impl Storage {
     /// Whether the caller may be the first root tensor here and use the storage's own version counter.
     pub(crate) fn take_version(&self) -> bool {
-        !self.0.version_taken.swap(true, Ordering::Relaxed)
+        let taken = &self.0.version_taken;
+        if Shared::count(&self.0) == 1 {
+            // Nobody else can ask: a fresh storage, the usual case, needs no atomic exchange.
+            let before = taken.load(Ordering::Relaxed);
+            taken.store(true, Ordering::Relaxed);
+            return !before;
+        }
+        !taken.swap(true, Ordering::Relaxed)
     }
 }

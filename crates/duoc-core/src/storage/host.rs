@@ -10,7 +10,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::ptr::NonNull;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicIsize, AtomicUsize, Ordering::Relaxed};
 
 /// Alignment of every block.
 pub const ALIGN: usize = 64;
@@ -23,7 +23,7 @@ const SMALL_KEEP: usize = 256 << 10;
 /// From this size on the system's free memory is looked at before it is asked.
 const LOOK: usize = 16 << 20;
 
-static IN_USE: AtomicUsize = AtomicUsize::new(0);
+static IN_USE: AtomicIsize = AtomicIsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
 static CACHED: AtomicUsize = AtomicUsize::new(0);
 static LIMIT: AtomicUsize = AtomicUsize::new(usize::MAX);
@@ -33,13 +33,47 @@ struct Free(NonNull<u8>);
 // SAFETY: a free block belongs to whoever holds it.
 unsafe impl Send for Free {}
 
-/// Bytes held by live tensors.
-pub fn memory_allocated() -> usize {
-    IN_USE.load(Relaxed)
+/// Small blocks are counted per thread and added to the total when they come to this many bytes: an atomic count of
+/// each costs as much as a small tensor's arithmetic.
+const UNCOUNTED: isize = 1 << 20;
+
+thread_local! {
+    static PENDING: Cell<isize> = const { Cell::new(0) };
 }
 
-/// The most bytes that live tensors have held.
+/// Counts bytes of a small block.
+fn count_small(bytes: isize) {
+    let pending = PENDING.get() + bytes;
+    PENDING.set(pending);
+    if pending.abs() > UNCOUNTED {
+        settle();
+    }
+}
+
+/// Adds what this thread has not yet counted to the total.
+fn settle() {
+    count(PENDING.replace(0));
+}
+
+/// Changes the total, and returns what it was.
+fn count(bytes: isize) -> usize {
+    let before = IN_USE.fetch_add(bytes, Relaxed).max(0) as usize;
+    let now = before.saturating_add_signed(bytes);
+    if bytes > 0 && now > PEAK.load(Relaxed) {
+        PEAK.fetch_max(now, Relaxed);
+    }
+    before
+}
+
+/// Bytes held by live tensors; what other threads hold in small ones is known to within a mebibyte each.
+pub fn memory_allocated() -> usize {
+    settle();
+    IN_USE.load(Relaxed).max(0) as usize
+}
+
+/// The most bytes that live tensors have held, as exact as [`memory_allocated`].
 pub fn max_memory_allocated() -> usize {
+    settle();
     PEAK.load(Relaxed)
 }
 
@@ -110,16 +144,25 @@ impl Block {
         let Some(size) = class(len) else {
             bail!(OutOfMemory, "{}", refusal(len, "more than can be addressed"));
         };
-        let before = IN_USE.fetch_add(size, Relaxed);
-        let ptr = match Self::obtain(len, size, before) {
+        // A limit is held exactly, so with one every block is counted at once.
+        let at_once = size > SMALL || LIMIT.load(Relaxed) != usize::MAX;
+        let in_use = if at_once {
+            settle();
+            count(size as isize)
+        } else {
+            0
+        };
+        let ptr = match Self::obtain(len, size, in_use) {
             Ok(p) => p,
             Err(e) => {
-                IN_USE.fetch_sub(size, Relaxed);
+                if at_once {
+                    count(-(size as isize));
+                }
                 return Err(e);
             }
         };
-        if before + size > PEAK.load(Relaxed) {
-            PEAK.fetch_max(before + size, Relaxed);
+        if !at_once {
+            count_small(size as isize);
         }
         Ok(Block { ptr, len, size })
     }
@@ -167,8 +210,8 @@ impl Block {
 
 impl Drop for Block {
     fn drop(&mut self) {
-        IN_USE.fetch_sub(self.size, Relaxed);
         if self.size <= SMALL {
+            count_small(-(self.size as isize));
             let size = self.size;
             let ptr = self.ptr;
             if SMALL_CACHE.try_with(|c| c.borrow_mut().put(ptr, size)).is_err() {
@@ -176,7 +219,8 @@ impl Drop for Block {
             }
             return;
         }
-        if CACHED.load(Relaxed) + self.size > IN_USE.load(Relaxed).max(256 << 20) {
+        count(-(self.size as isize));
+        if CACHED.load(Relaxed) + self.size > memory_allocated().max(256 << 20) {
             // The cache may be as large as what is in use; beyond that blocks go back at once.
             return release(self.ptr, self.size);
         }
@@ -193,7 +237,7 @@ impl Drop for Block {
 fn refusal(len: usize, why: &str) -> String {
     format!(
         "not enough memory: you tried to allocate {len} bytes ({why}; {} bytes are held by tensors)",
-        IN_USE.load(Relaxed)
+        memory_allocated()
     )
 }
 
@@ -301,6 +345,7 @@ impl SmallCache {
 
 impl Drop for SmallCache {
     fn drop(&mut self) {
+        settle();
         self.clear();
     }
 }

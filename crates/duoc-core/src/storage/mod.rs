@@ -11,14 +11,15 @@ pub mod host;
 pub use access::Mode;
 
 use crate::Result;
+use crate::shared::Shared;
 use foreign::Memory;
 use host::Block;
+use std::sync::RwLock;
 use std::sync::atomic::{AtomicBool, AtomicU32};
-use std::sync::{Arc, RwLock};
 
 /// Shared bytes of one or more tensors.
 #[derive(Clone)]
-pub struct Storage(pub(crate) Arc<Inner>);
+pub struct Storage(pub(crate) Shared<Inner>);
 
 pub(crate) struct Inner {
     memory: Owner,
@@ -45,7 +46,7 @@ impl Storage {
     }
 
     fn new(memory: Owner) -> Storage {
-        Storage(Arc::new(Inner {
+        Storage(Shared::new(Inner {
             memory,
             lock: RwLock::new(()),
             version: AtomicU32::new(0),
@@ -72,11 +73,11 @@ impl Storage {
 
     /// Whether two handles name the same bytes.
     pub fn same(&self, other: &Storage) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        Shared::ptr_eq(&self.0, &other.0)
     }
 
     /// Handles to these bytes.
     pub fn use_count(&self) -> usize {
-        Arc::strong_count(&self.0)
+        Shared::count(&self.0)
     }
 }

@@ -16,6 +16,7 @@ pub use options::TensorOptions;
 
 use crate::autograd::meta::{Meta, ViewOf};
 use crate::layout::{Layout, Size};
+use crate::shared::Shared;
 use crate::storage::Storage;
 use crate::{DType, Device, Result};
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering::Relaxed};
@@ -26,7 +27,7 @@ use std::sync::{Arc, OnceLock};
 /// `Clone` makes another handle to the same tensor; PyTorch's differentiable copy is [`Tensor::copy`]. The geometry
 /// of a tensor (shape, strides, offset, dtype, storage) never changes; its elements do, through in-place operations.
 #[derive(Clone)]
-pub struct Tensor(pub(crate) Arc<Impl>);
+pub struct Tensor(pub(crate) Shared<Impl>);
 
 pub(crate) struct Impl {
     pub(crate) storage: Storage,
@@ -81,7 +82,7 @@ impl Tensor {
         version: Version,
         view: Option<Box<ViewOf>>,
     ) -> Tensor {
-        Tensor(Arc::new(Impl {
+        Tensor(Shared::new(Impl {
             storage,
             layout,
             dtype,
@@ -177,12 +178,12 @@ impl Tensor {
 
     /// Whether two handles name the same tensor.
     pub fn is_same(&self, other: &Tensor) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        Shared::ptr_eq(&self.0, &other.0)
     }
 
     /// A number for the identity of the tensor while it lives.
     pub fn id(&self) -> usize {
-        Arc::as_ptr(&self.0) as usize
+        Shared::as_ptr(&self.0) as usize
     }
 
     /// A slot for a language binding: the object that stands for this tensor there, so that one tensor is one
