@@ -52,6 +52,7 @@ from .random import default_generator, fork_rng, get_rng_state, initial_seed, ma
 from . import autograd, testing, version  # noqa: E402
 
 __version__ = version.__version__
+Tensor.__module__ = "duoc"
 
 for _name, _d in _C._dtypes():
     globals()[_name] = _d

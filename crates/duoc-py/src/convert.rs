@@ -4,7 +4,7 @@ use crate::tensor::{PyTensor, handle};
 use crate::types;
 use duoc_core::op::{Default, Type, Value};
 use duoc_core::{DType, MemoryFormat, Scalar, Tensor};
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyComplex, PyFloat, PyInt, PyList, PyString, PyTuple};
 
@@ -232,8 +232,9 @@ pub fn scalar(obj: &Bound<'_, PyAny>) -> PyResult<Option<Scalar>> {
     Ok(None)
 }
 
-fn overflow() -> PyErr {
-    PyRuntimeError::new_err("Overflow when unpacking long long")
+/// The error of a number that fits no integer.
+pub fn overflow() -> PyErr {
+    PyValueError::new_err("Overflow when unpacking long long")
 }
 
 /// The value of a tensor that stands for a number: no dimensions, no gradient.

@@ -9,17 +9,17 @@ use duoc_core::{DType, Scalar, Tensor, ops};
 use pyo3::buffer::PyUntypedBuffer;
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyInt, PyList, PyString, PyTuple};
 
 /// Nested data as numbers in row-major order.
 #[derive(Default)]
 struct Walk {
     shape: Vec<usize>,
     flat: Vec<Scalar>,
-    /// The dtype that tensors and arrays among the numbers ask for.
-    dtype: Option<DType>,
-    /// Bytes of elements when all of them came from tensors of one dtype.
+    /// What all of them promote to.
     mixed: Option<DType>,
+    /// Some integer fits 64 bits only without a sign, or not at all.
+    huge: bool,
 }
 
 /// The items of a sequence that is not text: lists and tuples at once, other sequences through their protocol.
@@ -78,7 +78,9 @@ impl Walk {
     }
 
     fn number(&mut self, s: Scalar) {
+        self.huge |= matches!(s, Scalar::UInt(_));
         self.join(match s {
+            Scalar::UInt(_) => DType::I64,
             Scalar::Float(_) => duoc_core::default_dtype(),
             Scalar::Complex(..) => match duoc_core::default_dtype() {
                 DType::F64 => DType::C128,
@@ -108,6 +110,13 @@ impl Walk {
                 )));
             }
             return list.iter().try_for_each(|x| self.visit(x, depth + 1));
+        }
+        if obj.cast::<PyInt>().is_ok() && obj.extract::<u64>().is_err() && obj.extract::<i64>().is_err() {
+            // Fits no integer, but may stand beside real numbers.
+            self.join(DType::I64);
+            self.flat.push(Scalar::Float(obj.extract()?));
+            self.huge = true;
+            return Ok(());
         }
         match convert::scalar(obj)? {
             Some(s) => {
@@ -183,10 +192,10 @@ pub fn tensor(obj: &Bound<'_, PyAny>, dtype: Option<DType>) -> PyResult<Tensor> 
         ..Walk::default()
     };
     walk.visit(obj, 0)?;
-    let dtype = dtype
-        .or(walk.dtype)
-        .or(walk.mixed)
-        .unwrap_or_else(duoc_core::default_dtype);
+    let dtype = dtype.or(walk.mixed).unwrap_or_else(duoc_core::default_dtype);
+    if walk.huge && dtype.is_int() && (dtype != DType::U64 || walk.flat.iter().any(|s| matches!(s, Scalar::Float(_)))) {
+        return Err(convert::overflow());
+    }
     let mut bytes = Vec::with_capacity(walk.flat.len() * dtype.size());
     for s in &walk.flat {
         if matches!(s, Scalar::Complex(..)) && !dtype.is_complex() {

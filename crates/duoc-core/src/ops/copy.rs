@@ -27,8 +27,8 @@ ops! {
     pub fn to_dtype_op(x: &Tensor, dtype: DType, non_blocking: bool, copy: bool, memory_format: Option<MemoryFormat>) -> Tensor = to_dtype_body;
 
     /// As `to.dtype_layout` with device and dtype.
-    "to.device(Tensor(a) self, Device device, ScalarType dtype, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None) -> Tensor(a)" [method]
-    pub fn to_device_dtype(x: &Tensor, device: Device, dtype: DType, non_blocking: bool, copy: bool, memory_format: Option<MemoryFormat>) -> Tensor = to_device_body;
+    "to.device(Tensor(a) self, Device? device=None, ScalarType? dtype=None, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None) -> Tensor(a)" [method]
+    pub fn to_device_dtype(x: &Tensor, device: Option<Device>, dtype: Option<DType>, non_blocking: bool, copy: bool, memory_format: Option<MemoryFormat>) -> Tensor = to_device_body;
 
     /// The dtype and device of another tensor.
     "to.other(Tensor(a) self, Tensor other, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None) -> Tensor(a)" [method]
@@ -131,14 +131,16 @@ fn to_dtype_body(x: &Tensor, dtype: DType, _: bool, copy: bool, format: Option<M
 
 fn to_device_body(
     x: &Tensor,
-    device: Device,
-    dtype: DType,
+    device: Option<Device>,
+    dtype: Option<DType>,
     _: bool,
     copy: bool,
     format: Option<MemoryFormat>,
 ) -> Result<Tensor> {
-    check_device(device)?;
-    convert(x, dtype, copy, format)
+    if let Some(d) = device {
+        check_device(d)?;
+    }
+    convert(x, dtype.unwrap_or(x.dtype()), copy, format)
 }
 
 fn to_other_body(x: &Tensor, other: &Tensor, _: bool, copy: bool, format: Option<MemoryFormat>) -> Result<Tensor> {
