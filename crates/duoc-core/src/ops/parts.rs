@@ -15,11 +15,11 @@ ops! {
 
     /// The tensor with its conjugation carried out.
     "resolve_conj(Tensor(a) self) -> Tensor(a)" [function, method]
-    pub fn resolve_conj(x: &Tensor) -> Tensor = itself;
+    pub fn resolve_conj(x: &Tensor) -> Tensor = resolved;
 
     /// The tensor with its negation carried out.
     "resolve_neg(Tensor(a) self) -> Tensor(a)" [function, method]
-    pub fn resolve_neg(x: &Tensor) -> Tensor = itself;
+    pub fn resolve_neg(x: &Tensor) -> Tensor = resolved;
 
     /// The real part; a real tensor is its own.
     "real(Tensor(a) self) -> Tensor(a)" [function]
@@ -33,6 +33,14 @@ ops! {
 fn itself(x: &Tensor) -> Result<Tensor> {
     if x.dtype().is_complex() {
         return Err(not_implemented("conj", x.dtype()));
+    }
+    Ok(x.clone())
+}
+
+/// A tensor whose elements are stored as they are to be read.
+fn resolved(x: &Tensor) -> Result<Tensor> {
+    if x.is_conj() || x.is_neg() {
+        return Err(not_implemented("resolve_conj", x.dtype()));
     }
     Ok(x.clone())
 }
