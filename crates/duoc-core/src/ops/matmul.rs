@@ -10,7 +10,7 @@ use crate::autograd::{Ctx, no_grad};
 use crate::op::Value;
 use crate::storage::{Mode, access};
 use crate::stub::Stub;
-use crate::{DType, OrThrow, Result, Scalar, Tensor, bail, ensure, err, ops, result_type};
+use crate::{DType, OrThrow, Result, Scalar, Tensor, bail, ensure, err, ops};
 use duoc_kernels::matmul as kernel;
 
 ops! {
@@ -51,10 +51,6 @@ ops! {
     /// `out[i] = beta * self[i] + alpha * (batch1[i] @ batch2[i])`; `self` is broadcast.
     "baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor" [function, method, inplace, out]
     pub fn baddbmm(x: &Tensor, a: &Tensor, b: &Tensor, beta: Scalar, alpha: Scalar) -> Tensor = baddbmm_body;
-
-    /// `beta * self + alpha * outer(vec1, vec2)`; `self` is broadcast, and not read if `beta` is 0. Promotes.
-    "addr(Tensor self, Tensor vec1, Tensor vec2, *, Scalar beta=1, Scalar alpha=1) -> Tensor" [function, method, inplace, out]
-    pub fn addr(x: &Tensor, v1: &Tensor, v2: &Tensor, beta: Scalar, alpha: Scalar) -> Tensor = addr_body;
 }
 
 /// One product of matrices, or of each pair of two batches: `out = alpha * a @ b + beta * out`.
@@ -189,7 +185,7 @@ fn start(out: &Tensor, x: &Tensor, beta: Scalar) -> Result<Scalar> {
 }
 
 /// `x` expanded to `shape`, with PyTorch's words if it does not fit.
-fn expanded(x: &Tensor, shape: &[usize]) -> Result<Tensor> {
+pub(super) fn expanded(x: &Tensor, shape: &[usize]) -> Result<Tensor> {
     if x.shape() == shape {
         Ok(x.clone())
     } else {
@@ -233,7 +229,7 @@ pub(crate) fn c_name(dtype: DType) -> &'static str {
 }
 
 /// The conjugate: a real tensor is its own, and complex ones have no product yet.
-fn conj(x: &Tensor) -> Result<Tensor> {
+pub(super) fn conj(x: &Tensor) -> Result<Tensor> {
     Ok(x.clone())
 }
 
@@ -243,7 +239,7 @@ fn adjoint(x: &Tensor) -> Result<Tensor> {
 }
 
 /// `g * factor`, or `g` itself.
-fn scaled(g: Tensor, factor: Scalar) -> Result<Tensor> {
+pub(super) fn scaled(g: Tensor, factor: Scalar) -> Result<Tensor> {
     if factor.to_f64() == 1.0 {
         Ok(g)
     } else {
@@ -745,72 +741,6 @@ fn baddbmm_body(x: &Tensor, a: &Tensor, b: &Tensor, beta: Scalar, alpha: Scalar)
             Ok((gx, ga, gb))
         }
     })
-}
-
-fn addr_body(x: &Tensor, v1: &Tensor, v2: &Tensor, beta: Scalar, alpha: Scalar) -> Result<Tensor> {
-    ensure!(
-        v1.dim() == 1,
-        Runtime,
-        "addr: Expected 1-D argument vec1, but got {}-D",
-        v1.dim()
-    );
-    ensure!(
-        v2.dim() == 1,
-        Runtime,
-        "addr: Expected 1-D argument vec2, but got {}-D",
-        v2.dim()
-    );
-    let shape = [v1.numel(), v2.numel()];
-    let wide = expanded(x, &shape)?;
-    let dtype = result_type(&[x, v1, v2]);
-    for (name, s) in [("beta", beta), ("alpha", alpha)] {
-        ensure!(
-            dtype.is_differentiable() || s.is_integral(true),
-            Runtime,
-            "For integral input tensors, argument {name} must not be a floating point number."
-        );
-    }
-    let out = no_grad(|| addr_values(&wide, v1, v2, beta, alpha, dtype))?;
-    out.record("AddrBackward0", [x, v1, v2], |r| {
-        let (s1, s2) = (r.save_if(r.needs(2), v1), r.save_if(r.needs(1), v2));
-        move |c: &Ctx, g: &Tensor| {
-            let gx = if c.needs(0) {
-                Some(scaled(g.clone(), beta)?)
-            } else {
-                None
-            };
-            let g1 = if c.needs(1) {
-                Some(scaled(mv(g, &conj(&c.get(s2)?)?)?, alpha)?)
-            } else {
-                None
-            };
-            let g2 = if c.needs(2) {
-                Some(scaled(mv(&t(g)?, &conj(&c.get(s1)?)?)?, alpha)?)
-            } else {
-                None
-            };
-            Ok((gx, g1, g2))
-        }
-    })
-}
-
-/// `beta * x + (alpha * v1[i]) * v2[j]` in `dtype`; for bool every factor counts as true or false.
-fn addr_values(x: &Tensor, v1: &Tensor, v2: &Tensor, beta: Scalar, alpha: Scalar, dtype: DType) -> Result<Tensor> {
-    use super::arith::{add, mul};
-    let number = |s: Scalar| {
-        if dtype == DType::Bool {
-            Tensor::wrapped(s.to_bool())
-        } else {
-            Tensor::wrapped(s)
-        }
-    };
-    let convert = |t: &Tensor| super::copy::to_dtype(t, dtype);
-    let column = mul(&unsqueeze(&convert(v1)?, 1)?, &number(alpha)?)?;
-    let outer = mul(&column, &convert(v2)?)?;
-    if !beta.to_bool() {
-        return Ok(outer);
-    }
-    add(&mul(&convert(x)?, &number(beta)?)?, &outer, ONE)
 }
 
 impl Tensor {

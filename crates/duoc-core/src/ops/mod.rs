@@ -4,6 +4,7 @@
 //! Python face, the stubs, the parity table and the suites read the row. Only a family's file is named here.
 
 pub mod activation;
+pub mod addr;
 pub mod arith;
 pub mod bits;
 pub mod blend;
@@ -50,6 +51,7 @@ use crate::op::Op;
 /// The rows of all families.
 pub static FAMILIES: &[&[&Op]] = &[
     activation::OPS,
+    addr::OPS,
     arith::OPS,
     bits::OPS,
     blend::OPS,

@@ -58,7 +58,7 @@ fn gradients() {
         matmul::baddbmm(&x[0], &x[1], &x[2], Scalar::Float(0.5), Scalar::Float(-2.0))
     });
     check("addr", &[&[2, 3], &[2], &[3]], |x| {
-        matmul::addr(&x[0], &x[1], &x[2], Scalar::Float(0.5), Scalar::Float(-2.0))
+        duoc_core::ops::addr::addr(&x[0], &x[1], &x[2], Scalar::Float(0.5), Scalar::Float(-2.0))
     });
     check("linear", &[&[2, 2, 3], &[4, 3], &[4]], |x| {
         contract::linear(&x[0], &x[1], Some(&x[2]))
