@@ -52,7 +52,9 @@ from .random import default_generator, fork_rng, get_rng_state, initial_seed, ma
 from . import autograd, testing, version  # noqa: E402
 
 __version__ = version.__version__
-Tensor.__module__ = "duoc"
+for _class in (Tensor, Generator, dtype, device, layout, memory_format):
+    # Error texts name the class without its module, as they do for classes made in Python.
+    _class.__name__ = _class.__name__
 
 for _name, _d in _C._dtypes():
     globals()[_name] = _d
@@ -68,4 +70,4 @@ for _name in ("contiguous_format", "preserve_format", "channels_last", "channels
 
 inf, nan, pi, e, newaxis = _math.inf, _math.nan, _math.pi, _math.e, None
 
-del _name, _f, _d, _prefix, _module
+del _class, _name, _f, _d, _prefix, _module

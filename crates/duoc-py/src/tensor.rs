@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A tensor.
-#[pyclass(name = "Tensor", frozen, subclass, dict, weakref)]
+#[pyclass(name = "Tensor", module = "duoc", frozen, subclass, dict, weakref)]
 pub struct PyTensor {
     handle: Mutex<Tensor>,
     /// This object, once the handle's face slot points at it.
