@@ -10,6 +10,7 @@ use crate::{DType, OrThrow, Result, Scalar, Tensor, bail, ensure, ops};
 use duoc_kernels::lines::Lines;
 use duoc_kernels::reduce::Kept;
 use duoc_kernels::sort as kernels;
+use duoc_kernels::sort::Statistic;
 use smallvec::SmallVec;
 
 ops! {
@@ -189,27 +190,7 @@ fn topk_body(x: &Tensor, k: i64, dim: i64, largest: bool, sorted: bool) -> Resul
     selected(values, indices, x, dim, true, "TopkBackward0")
 }
 
-/// Which order statistic is taken.
-#[derive(Clone, Copy)]
-struct Rank {
-    /// From the rank asked for and the number of elements that are not NaN to the position in ascending order.
-    of: fn(usize, usize) -> usize,
-    k: usize,
-    /// Whether a NaN is the answer where there is one.
-    nan_first: bool,
-}
-
-const MEDIAN: Rank = Rank {
-    of: |_, numbers| numbers.saturating_sub(1) / 2,
-    k: 0,
-    nan_first: true,
-};
-const NANMEDIAN: Rank = Rank {
-    nan_first: false,
-    ..MEDIAN
-};
-
-fn ranked(x: &Tensor, dim: i64, keepdim: bool, rank: Rank, name: &str) -> Result<(Tensor, Tensor)> {
+fn ranked(x: &Tensor, dim: i64, keepdim: bool, which: Statistic, name: &str) -> Result<(Tensor, Tensor)> {
     let d = x.wrap_dim(dim)?;
     ensure!(
         x.dtype() != DType::Bool && !x.dtype().is_complex(),
@@ -225,7 +206,7 @@ fn ranked(x: &Tensor, dim: i64, keepdim: bool, rank: Rank, name: &str) -> Result
     if values.numel() > 0 {
         let known = with_lines(x, d, Some(&values), &indices, |lines, src, [v, i]| {
             // SAFETY: the lines are those of `x` and of fresh outputs with one position each, all locked.
-            unsafe { kernels::kth(x.dtype(), lines, rank.of, rank.k, rank.nan_first, src, v, i) }
+            unsafe { kernels::statistic(which, x.dtype(), lines, src, v, i) }
         })?;
         if !known {
             return Err(missing(&format!("{name}_cpu"), x));
@@ -255,16 +236,12 @@ fn kthvalue_body(x: &Tensor, k: i64, dim: i64, keepdim: bool) -> Result<(Tensor,
         Runtime,
         "kthvalue(): selected number k out of range for dimension {d}"
     );
-    let rank = Rank {
-        of: |k, _| k,
-        k: k as usize - 1,
-        nan_first: false,
-    };
-    let (values, indices) = ranked(x, dim, keepdim, rank, "kthvalue")?;
+    let which = Statistic::Kth(k as usize - 1);
+    let (values, indices) = ranked(x, dim, keepdim, which, "kthvalue")?;
     selected(values, indices, x, dim, keepdim, "KthvalueBackward0")
 }
 
-fn of_all(x: &Tensor, rank: Rank, name: &str, node: &'static str) -> Result<Tensor> {
+fn of_all(x: &Tensor, which: Statistic, name: &str, node: &'static str) -> Result<Tensor> {
     let y = if x.numel() == 0 {
         // What a conversion of NaN gives; integers get their least value.
         let nothing = if x.dtype().is_float() {
@@ -275,7 +252,7 @@ fn of_all(x: &Tensor, rank: Rank, name: &str, node: &'static str) -> Result<Tens
         super::factory::full_of(&[], nothing, x.dtype())?
     } else {
         let flat = super::view::reshape(&x.detach(), &[-1])?;
-        ranked(&flat, 0, false, rank, name)?.0
+        ranked(&flat, 0, false, which, name)?.0
     };
     y.record(node, [x], |r| {
         let (x, y) = (r.save(x), r.save_output(0));
@@ -292,26 +269,26 @@ fn least(dtype: DType) -> Scalar {
 }
 
 fn median_body(x: &Tensor) -> Result<Tensor> {
-    of_all(x, MEDIAN, "median", "MedianBackward0")
+    of_all(x, Statistic::Median, "median", "MedianBackward0")
 }
 
 fn nanmedian_body(x: &Tensor) -> Result<Tensor> {
-    of_all(x, NANMEDIAN, "nanmedian", "NanmedianBackward0")
+    of_all(x, Statistic::NanMedian, "nanmedian", "NanmedianBackward0")
 }
 
 fn median_dim_body(x: &Tensor, dim: i64, keepdim: bool) -> Result<(Tensor, Tensor)> {
-    median_along(x, dim, keepdim, MEDIAN, "median", "MedianBackward1")
+    median_along(x, dim, keepdim, Statistic::Median, "median", "MedianBackward1")
 }
 
 fn nanmedian_dim_body(x: &Tensor, dim: i64, keepdim: bool) -> Result<(Tensor, Tensor)> {
-    median_along(x, dim, keepdim, NANMEDIAN, "nanmedian", "NanmedianBackward1")
+    median_along(x, dim, keepdim, Statistic::NanMedian, "nanmedian", "NanmedianBackward1")
 }
 
 fn median_along(
     x: &Tensor,
     dim: i64,
     keepdim: bool,
-    rank: Rank,
+    which: Statistic,
     name: &str,
     node: &'static str,
 ) -> Result<(Tensor, Tensor)> {
@@ -319,7 +296,7 @@ fn median_along(
     if x.shape().get(d) == Some(&0) {
         bail!(Index, "median(): Expected reduction dim {d} to have non-zero size.");
     }
-    let (values, indices) = ranked(x, dim, keepdim, rank, name)?;
+    let (values, indices) = ranked(x, dim, keepdim, which, name)?;
     selected(values, indices, x, dim, keepdim, node)
 }
 

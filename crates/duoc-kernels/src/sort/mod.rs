@@ -82,19 +82,27 @@ pub unsafe fn topk(
     true
 }
 
-/// The `k`-th smallest (from 0) of every line with its position, one result per line (`lines.along.dst` is unused).
+/// An order statistic of a line; NaN counts as largest.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Statistic {
+    /// The element of this rank, from 0 for the smallest.
+    Kth(usize),
+    /// The lower median; the first NaN where there is one.
+    Median,
+    /// The lower median of the elements that are not NaN.
+    NanMedian,
+}
+
+/// An order statistic of every line with its position, one result per line (`lines.along.dst` is unused).
 ///
-/// NaN counts as largest; with `nan_first` a line with NaN gives its first NaN (PyTorch's median).
-/// `rank` maps the number of elements that are not NaN to `k`. Returns `false` as [`sort`] does, and for empty lines.
+/// Returns `false` as [`sort`] does, and for empty lines.
 ///
 /// # Safety
 /// As [`sort`], with one position per line in the outputs.
-pub unsafe fn kth(
+pub unsafe fn statistic(
+    which: Statistic,
     dtype: DType,
     lines: &Lines,
-    rank: fn(usize, usize) -> usize,
-    k: usize,
-    nan_first: bool,
     src: *const u8,
     values: *mut u8,
     indices: *mut u8,
@@ -108,7 +116,7 @@ pub unsafe fn kth(
         dst: [values, indices],
     };
     by_dtype!(dtype, |T| for_lines(lines, n, ends, |src, dst, along| {
-        let (value, index) = select::kth::<T>(src, along.src, n, rank, k, nan_first);
+        let (value, index) = select::statistic::<T>(which, src, along.src, n);
         write(dst[0], 0, 0, value);
         write(dst[1], 0, 0, index as i64);
     }));

@@ -1,7 +1,7 @@
 //! The best `k` and the `k`-th of a line, without sorting it.
 
 use super::key::{Key, Keyed};
-use super::{gather, read};
+use super::{Statistic, gather, read};
 use crate::simd_fn;
 
 /// Elements that are compared with the threshold at once.
@@ -96,31 +96,75 @@ simd_fn! {
     }
 }
 
-/// The value of rank `rank(k, numbers)` and its position, where `numbers` elements are not NaN.
-pub(super) unsafe fn kth<T: Keyed>(
-    src: *const u8,
-    stride: isize,
-    n: usize,
-    rank: fn(usize, usize) -> usize,
-    k: usize,
-    nan_first: bool,
-) -> (T, usize) {
+/// The order statistic of a line and its position.
+pub(super) unsafe fn statistic<T: Keyed>(which: Statistic, src: *const u8, stride: isize, n: usize) -> (T, usize) {
     let mut items: Vec<Packed<T>> = Vec::with_capacity(n);
     let mut nans = 0;
     let mut first_nan = 0;
-    for i in (0..n).rev() {
+    for i in 0..n {
         let key = read::<T>(src, stride, i).key();
         if T::NAN && key == T::Key::MAX {
+            if nans == 0 {
+                first_nan = i;
+            }
             nans += 1;
-            first_nan = i;
         }
         items.push(key.pack(i as u32));
     }
-    if nan_first && nans > 0 {
-        return (read(src, stride, first_nan), first_nan);
-    }
-    let k = rank(k, n - nans).min(n - 1);
-    let (_, item, _) = items.select_nth_unstable(k);
-    let index = T::Key::index(*item);
+    let middle = (n - nans).saturating_sub(1) / 2;
+    let index = match which {
+        Statistic::Median if nans > 0 => first_nan,
+        Statistic::Median | Statistic::NanMedian => T::Key::index(*items.select_nth_unstable(middle).1),
+        Statistic::Kth(k) => {
+            let item = quickselect(&mut items, k.min(n - 1), |a, b| T::Key::of(a) > T::Key::of(b));
+            T::Key::index(item)
+        }
+    };
     (read(src, stride, index), index)
+}
+
+/// Hoare's selection with the median of three as pivot, the partition scheme of Numerical Recipes 8.5. Which of several
+/// equal elements it leaves at position `k` is PyTorch's choice for `kthvalue`.
+fn quickselect<P: Copy + Ord>(items: &mut [P], k: usize, greater: impl Fn(P, P) -> bool) -> P {
+    let (mut left, mut right) = (0, items.len() - 1);
+    // Inputs made to defeat the pivot are finished by a selection without a worst case.
+    for _ in 0..8 * (usize::BITS - items.len().leading_zeros()) {
+        if right <= left + 1 {
+            if right == left + 1 && greater(items[left], items[right]) {
+                items.swap(left, right);
+            }
+            return items[k];
+        }
+        items.swap(left + (right - left) / 2, left + 1);
+        for (a, b) in [(left + 1, right), (left, right), (left + 1, left)] {
+            if greater(items[a], items[b]) {
+                items.swap(a, b);
+            }
+        }
+        // Now items[left + 1] <= items[left] <= items[right]: the scans below stop inside the part.
+        let pivot = items[left];
+        let (mut i, mut j) = (left + 1, right);
+        loop {
+            i += 1;
+            while greater(pivot, items[i]) {
+                i += 1;
+            }
+            j -= 1;
+            while greater(items[j], pivot) {
+                j -= 1;
+            }
+            if j < i {
+                break;
+            }
+            items.swap(i, j);
+        }
+        items.swap(left, j);
+        if j <= k {
+            left = i;
+        }
+        if j >= k {
+            right = j.saturating_sub(1);
+        }
+    }
+    *items.select_nth_unstable(k).1
 }

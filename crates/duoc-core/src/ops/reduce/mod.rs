@@ -293,11 +293,8 @@ pub(crate) fn positions(l: &Layout, lowest: usize) -> Result<Vec<i64>> {
 
 /// `flat` with `values[i]` added at `places[i]`, differentiable in `values`.
 pub(crate) fn add_at(flat: &Tensor, places: &[i64], values: &Tensor) -> Result<Tensor> {
-    let mut sums = flat.try_to_vec::<f64>()?;
-    for (p, v) in places.iter().zip(values.try_to_vec::<f64>()?) {
-        sums[*p as usize] += v;
-    }
-    super::copy::to_dtype(&Tensor::from_vec(sums), flat.dtype())
+    let index = Tensor::try_from_slice(places, &[places.len()])?;
+    super::scatter::scatter_add(flat, 0, &index, values)
 }
 
 impl Tensor {
