@@ -36,6 +36,11 @@ pub enum Scan {
 /// the source itself, position by position, but not overlap it otherwise.
 pub unsafe fn scan(op: Scan, dtype: DType, lines: &Lines, src: *const u8, dst: [*mut u8; 2]) -> bool {
     let ends = Ends { src, dst };
+    // A bool is a byte that is 0 or 1, but has no sums.
+    let dtype = match op {
+        Scan::Max | Scan::Min if dtype == DType::Bool => DType::U8,
+        _ => dtype,
+    };
     match op {
         Scan::Sum => {
             match_dtype!(dtype, [F32 F64 F16 BF16 U8 I8 I16 I32 I64] => |T| run::<Sum<T>>(lines, ends), else return false)
@@ -47,10 +52,10 @@ pub unsafe fn scan(op: Scan, dtype: DType, lines: &Lines, src: *const u8, dst: [
             match_dtype!(dtype, [F32 F64 F16 BF16] => |T| run::<LogSumExp<T>>(lines, ends), else return false)
         }
         Scan::Max => {
-            match_dtype!(dtype, [F32 F64 F16 BF16 Bool U8 I8 I16 I32 I64] => |T| extremes::<(T, Upper)>(lines, ends), else return false)
+            match_dtype!(dtype, [F32 F64 F16 BF16 U8 I8 I16 I32 I64] => |T| extremes::<(T, Upper)>(lines, ends), else return false)
         }
         Scan::Min => {
-            match_dtype!(dtype, [F32 F64 F16 BF16 Bool U8 I8 I16 I32 I64] => |T| extremes::<(T, Lower)>(lines, ends), else return false)
+            match_dtype!(dtype, [F32 F64 F16 BF16 U8 I8 I16 I32 I64] => |T| extremes::<(T, Lower)>(lines, ends), else return false)
         }
     }
     true

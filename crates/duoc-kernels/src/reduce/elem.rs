@@ -154,14 +154,6 @@ macro_rules! plain {
 }
 plain!(u8 i8 i16 i32 i64 f32 f64);
 
-impl Elem for bool {
-    type Num = u8;
-    #[inline(always)]
-    fn load(self) -> u8 {
-        self as u8
-    }
-}
-
 impl Elem for f16 {
     type Num = f32;
     #[inline(always)]

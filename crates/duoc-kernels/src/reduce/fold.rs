@@ -41,13 +41,37 @@ pub(super) trait Fold: 'static {
 /// The driver's table for one operation.
 pub(super) fn kernel<F: Fold>() -> Kernel {
     Kernel {
+        rows: rows::<F>,
+        cols: cols::<F>,
+        ..plain::<F>()
+    }
+}
+
+/// As [`kernel`] for operations that are rare or bound by scalar functions: compiled for the baseline only.
+pub(super) fn plain<F: Fold>() -> Kernel {
+    Kernel {
         size: size_of::<F::T>(),
         acc: size_of::<F::Acc>(),
         ordered: false,
-        rows: rows::<F>,
-        cols: cols::<F>,
+        rows: rows_at_level::<F>,
+        cols: cols_at_level::<F>,
         merge: merge::<F>,
         finish: finish::<F>,
+    }
+}
+
+/// The mean: the sum's table with another end.
+pub(super) fn mean<E: FloatElem>() -> Kernel {
+    Kernel {
+        finish: finish_mean,
+        ..kernel::<SumFloat<E>>()
+    }
+}
+
+unsafe fn finish_mean(acc: *const u8, count: usize, dst: [*mut u8; 2], strides: [isize; 2], p: &Params) {
+    for i in 0..count {
+        let mean = *(acc as *const f64).add(i) / p.count as f64;
+        Value::Float(mean).write(p.out, dst[0].wrapping_offset(strides[0] * i as isize));
     }
 }
 
@@ -102,13 +126,26 @@ unsafe fn dense<F: Fold>(src: *const F::T, n: usize, p: &Params) -> F::Acc {
     total
 }
 
+#[inline(always)]
+unsafe fn rows_at_level<F: Fold>(
+    src: *const u8,
+    step: isize,
+    outs: usize,
+    n: usize,
+    _base: usize,
+    acc: *mut u8,
+    p: &Params,
+) {
+    let acc = acc as *mut F::Acc;
+    for o in 0..outs {
+        *acc.add(o) = dense::<F>(src.wrapping_offset(step * o as isize) as *const F::T, n, p);
+    }
+}
+
 simd_fn! {
     /// See [`Kernel::rows`].
-    pub(super) unsafe fn rows<F: Fold>(src: *const u8, step: isize, outs: usize, n: usize, _base: usize, acc: *mut u8, p: &Params) {
-        let acc = acc as *mut F::Acc;
-        for o in 0..outs {
-            *acc.add(o) = dense::<F>(src.wrapping_offset(step * o as isize) as *const F::T, n, p);
-        }
+    pub(super) unsafe fn rows<F: Fold>(src: *const u8, step: isize, outs: usize, n: usize, base: usize, acc: *mut u8, p: &Params) {
+        rows_at_level::<F>(src, step, outs, n, base, acc, p)
     }
 }
 
@@ -135,35 +172,48 @@ unsafe fn add_rows<F: Fold, const K: usize>(src: *const u8, row: isize, temp: *m
     }
 }
 
+#[inline(always)]
+unsafe fn cols_at_level<F: Fold>(
+    src: *const u8,
+    row: isize,
+    rows: usize,
+    cols: usize,
+    _base: usize,
+    acc: *mut u8,
+    p: &Params,
+) {
+    let acc = acc as *mut F::Acc;
+    let mut temp = [const { MaybeUninit::<F::W>::uninit() }; TILE];
+    let temp = temp.as_mut_ptr() as *mut F::W;
+    let mut r = 0;
+    loop {
+        let first = r == 0;
+        let end = rows.min(r + ROWS);
+        for j in 0..cols {
+            *temp.add(j) = F::START;
+        }
+        while r + 8 <= end {
+            add_rows::<F, 8>(src.wrapping_offset(row * r as isize), row, temp, cols, p);
+            r += 8;
+        }
+        while r < end {
+            add_rows::<F, 1>(src.wrapping_offset(row * r as isize), row, temp, cols, p);
+            r += 1;
+        }
+        for j in 0..cols {
+            let w = F::widen(*temp.add(j));
+            *acc.add(j) = if first { w } else { F::merge(*acc.add(j), w) };
+        }
+        if r >= rows {
+            break;
+        }
+    }
+}
+
 simd_fn! {
     /// See [`Kernel::cols`].
-    pub(super) unsafe fn cols<F: Fold>(src: *const u8, row: isize, rows: usize, cols: usize, _base: usize, acc: *mut u8, p: &Params) {
-        let acc = acc as *mut F::Acc;
-        let mut temp = [const { MaybeUninit::<F::W>::uninit() }; TILE];
-        let temp = temp.as_mut_ptr() as *mut F::W;
-        let mut r = 0;
-        loop {
-            let first = r == 0;
-            let end = rows.min(r + ROWS);
-            for j in 0..cols {
-                *temp.add(j) = F::START;
-            }
-            while r + 8 <= end {
-                add_rows::<F, 8>(src.wrapping_offset(row * r as isize), row, temp, cols, p);
-                r += 8;
-            }
-            while r < end {
-                add_rows::<F, 1>(src.wrapping_offset(row * r as isize), row, temp, cols, p);
-                r += 1;
-            }
-            for j in 0..cols {
-                let w = F::widen(*temp.add(j));
-                *acc.add(j) = if first { w } else { F::merge(*acc.add(j), w) };
-            }
-            if r >= rows {
-                break;
-            }
-        }
+    pub(super) unsafe fn cols<F: Fold>(src: *const u8, row: isize, rows: usize, cols: usize, base: usize, acc: *mut u8, p: &Params) {
+        cols_at_level::<F>(src, row, rows, cols, base, acc, p)
     }
 }
 
@@ -249,7 +299,7 @@ macro_rules! int_elem {
         }
     )+ };
 }
-int_elem! { bool => i32 u8 => i32 i8 => i32 i16 => i32 i32 => i64 i64 => i64 }
+int_elem! { u8 => i32 i8 => i32 i16 => i32 i32 => i64 i64 => i64 }
 
 fold! { /// Sum of floats.
 SumFloat<E: FloatElem>, E, E::Num, f64, E::Num::ZERO,
@@ -257,9 +307,6 @@ SumFloat<E: FloatElem>, E, E::Num, f64, E::Num::ZERO,
 fold! { /// Sum of floats, NaN counted as zero.
 NanSum<E: FloatElem>, E, E::Num, f64, E::Num::ZERO,
 |x, p| { let x = x.load(); if x.is_nan() { E::Num::ZERO } else { x } }, |a, b| a.add(b), |w| w.into(), |a, b| a + b, |r, p| Value::Float(r) }
-fold! { /// Sum over count.
-Mean<E: FloatElem>, E, E::Num, f64, E::Num::ZERO,
-|x, p| x.load(), |a, b| a.add(b), |w| w.into(), |a, b| a + b, |r, p| Value::Float(r / p.count as f64) }
 fold! { /// Wrapping sum of integers.
 SumInt<E: IntElem>, E, E::Lane, i64, E::Lane::ZERO,
 |x, p| x.lane(), |a, b| a.add(b), |w| w.into(), |a, b| a.wrapping_add(b), |r, p| Value::Int(r) }

@@ -175,8 +175,8 @@ fn kernel(op: Reduce, dtype: DType) -> Option<Kernel> {
         F64 => float::<f64>(op).or_else(|| ordered::<f64>(op)),
         F16 => float::<f16>(op).or_else(|| ordered::<f16>(op)),
         BF16 => float::<bf16>(op).or_else(|| ordered::<bf16>(op)),
-        Bool => int::<bool>(op).or_else(|| ordered::<bool>(op)),
-        U8 => int::<u8>(op).or_else(|| ordered::<u8>(op)),
+        // A bool is a byte that is 0 or 1.
+        Bool | U8 => int::<u8>(op).or_else(|| ordered::<u8>(op)),
         I8 => int::<i8>(op).or_else(|| ordered::<i8>(op)),
         I16 => int::<i16>(op).or_else(|| ordered::<i16>(op)),
         I32 => int::<i32>(op).or_else(|| ordered::<i32>(op)),
@@ -198,13 +198,13 @@ fn float<E: FloatElem>(op: Reduce) -> Option<Kernel> {
         Reduce::Sum => fold::kernel::<fold::SumFloat<E>>(),
         Reduce::NanSum => fold::kernel::<fold::NanSum<E>>(),
         Reduce::Prod => fold::kernel::<fold::ProdFloat<E>>(),
-        Reduce::Mean => fold::kernel::<fold::Mean<E>>(),
+        Reduce::Mean => fold::mean::<E>(),
         Reduce::Norm { p: 1.0 } => fold::kernel::<fold::Norm1<E>>(),
         Reduce::Norm { p: 2.0 } => fold::kernel::<fold::Norm2<E>>(),
         Reduce::Norm { p: f64::INFINITY } => fold::kernel::<fold::NormMax<E>>(),
-        Reduce::Norm { p: f64::NEG_INFINITY } => fold::kernel::<fold::NormMin<E>>(),
-        Reduce::Norm { p: 0.0 } => fold::kernel::<fold::Norm0<E>>(),
-        Reduce::Norm { .. } => fold::kernel::<fold::NormP<E>>(),
+        Reduce::Norm { p: f64::NEG_INFINITY } => fold::plain::<fold::NormMin<E>>(),
+        Reduce::Norm { p: 0.0 } => fold::plain::<fold::Norm0<E>>(),
+        Reduce::Norm { .. } => fold::plain::<fold::NormP<E>>(),
         Reduce::Var { .. } | Reduce::Std { .. } => var::kernel::<E>(false),
         Reduce::VarMean { .. } | Reduce::StdMean { .. } => var::kernel::<E>(true),
         _ => return None,
@@ -215,7 +215,7 @@ fn float<E: FloatElem>(op: Reduce) -> Option<Kernel> {
 fn int<E: IntElem>(op: Reduce) -> Option<Kernel> {
     Some(match op {
         Reduce::Sum => fold::kernel::<fold::SumInt<E>>(),
-        Reduce::Prod => fold::kernel::<fold::ProdInt<E>>(),
+        Reduce::Prod => fold::plain::<fold::ProdInt<E>>(),
         _ => return None,
     })
 }

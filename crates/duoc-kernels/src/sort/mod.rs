@@ -18,8 +18,13 @@ pub const MAX_LINE: usize = u32::MAX as usize;
 
 macro_rules! by_dtype {
     ($dtype:expr, |$T:ident| $body:expr) => {
-        match_dtype!($dtype, [F32 F64 F16 BF16 Bool U8 I8 I16 I32 I64 U16 U32 U64] => |$T| $body, else return false)
+        match_dtype!(stored($dtype), [F32 F64 F16 BF16 U8 I8 I16 I32 I64 U16 U32 U64] => |$T| $body, else return false)
     };
+}
+
+/// The dtype whose order is that of the elements: a bool is a byte that is 0 or 1.
+fn stored(dtype: DType) -> DType {
+    if dtype == DType::Bool { DType::U8 } else { dtype }
 }
 
 /// Sorts every line of `src`, stably: output 0 the values (null if not wanted), output 1 their int64 positions.
