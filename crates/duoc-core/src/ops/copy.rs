@@ -180,7 +180,13 @@ fn copy_from_body(x: &Tensor, src: &Tensor, _: bool) -> Result<Tensor> {
 /// Copies the elements of `src`, broadcast and converted, into `x`, and records it.
 pub fn copy_(x: &Tensor, src: &Tensor) -> Result<()> {
     check_inplace(x)?;
-    check_expand(src.shape(), x.shape())?;
+    let shape = crate::layout::broadcast(x.shape(), src.shape())?;
+    ensure!(
+        shape[..] == *x.shape(),
+        Runtime,
+        "output with shape {:?} doesn't match the broadcast shape {shape:?}",
+        x.shape()
+    );
     assert_no_internal_overlap(x)?;
     if x.is_same(src) {
         return Ok(());

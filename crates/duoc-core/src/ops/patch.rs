@@ -89,6 +89,12 @@ fn as_strided_scatter_body(
 ) -> Result<Tensor> {
     // The view is described in terms of the memory of `x`, which the copy repeats: offsets count from its first element.
     let (size, stride) = (size.to_vec(), stride.to_vec());
+    ensure!(
+        offset.is_none_or(|o| o >= 0),
+        Runtime,
+        "Tensor: invalid storage offset {}",
+        offset.unwrap_or(0)
+    );
     let offset = offset.map(|o| o - x.storage_offset() as i64);
     ensure!(
         x.layout().is_non_overlapping_and_dense(),
@@ -114,7 +120,7 @@ fn as_strided_scatter_body(
             &t,
             &size,
             &stride,
-            Some(offset.unwrap_or(0) + t.storage_offset() as i64),
+            Some(offset.unwrap_or(0).saturating_add(t.storage_offset() as i64)),
         )
     })
 }

@@ -47,6 +47,18 @@ fn vector_norm_body(
     keepdim: bool,
     dtype: Option<DType>,
 ) -> Result<Tensor> {
+    measured("LinalgVectorNormBackward0", x, ord, dim, keepdim, dtype)
+}
+
+/// The norm, recorded under the name of the op that was called.
+fn measured(
+    node: &'static str,
+    x: &Tensor,
+    ord: Scalar,
+    dim: Option<&[i64]>,
+    keepdim: bool,
+    dtype: Option<DType>,
+) -> Result<Tensor> {
     ensure!(
         x.dtype().is_differentiable(),
         NotImplemented,
@@ -88,7 +100,7 @@ fn vector_norm_body(
         keepdim,
         [terms.dtype()],
     )?;
-    y.record("LinalgVectorNormBackward0", [x], |r| {
+    y.record(node, [x], |r| {
         let (x, y) = (r.save(x), r.save_output(0));
         move |c: &Ctx, g: &Tensor| backward(g, &c.get(x)?, &c.get(y)?, p, dims, keepdim)
     })
@@ -154,15 +166,15 @@ fn pow(x: &Tensor, p: f64) -> Result<Tensor> {
 const TWO: Scalar = Scalar::Int(2);
 
 fn norm_body(x: &Tensor, p: Scalar) -> Result<Tensor> {
-    vector_norm(x, p, None, false, None)
+    measured("NormBackward0", x, p, None, false, None)
 }
 
 fn norm_dtype_body(x: &Tensor, p: Option<Scalar>, dtype: DType) -> Result<Tensor> {
-    vector_norm(x, p.unwrap_or(TWO), None, false, Some(dtype))
+    measured("NormBackward2", x, p.unwrap_or(TWO), None, false, Some(dtype))
 }
 
 fn norm_dim_body(x: &Tensor, p: Option<Scalar>, dim: Option<&[i64]>, keepdim: bool) -> Result<Tensor> {
-    vector_norm(x, p.unwrap_or(TWO), dim, keepdim, None)
+    measured("NormBackward1", x, p.unwrap_or(TWO), dim, keepdim, None)
 }
 
 fn norm_dim_dtype_body(
@@ -172,7 +184,7 @@ fn norm_dim_dtype_body(
     keepdim: bool,
     dtype: DType,
 ) -> Result<Tensor> {
-    vector_norm(x, p.unwrap_or(TWO), dim, keepdim, Some(dtype))
+    measured("NormBackward3", x, p.unwrap_or(TWO), dim, keepdim, Some(dtype))
 }
 
 fn norm_named_body(x: &Tensor, p: &str, dim: Option<&[i64]>, keepdim: bool, dtype: Option<DType>) -> Result<Tensor> {

@@ -238,6 +238,29 @@ fn bytes(t: &Tensor) -> Option<Vec<u8>> {
 
 #[test]
 fn no_argument_panics() {
+    let out = std::process::Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "fuzz::child_calls",
+            "--ignored",
+            "--nocapture",
+            "--test-threads",
+            "1",
+        ])
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&out.stdout);
+    assert!(
+        out.status.success() && text.contains("calls answered"),
+        "{text}\n{}",
+        String::from_utf8_lossy(&out.stderr)
+    );
+}
+
+/// Run by [`no_argument_panics`] in a process of its own: its memory limit is the process's.
+#[test]
+#[ignore = "a child process of no_argument_panics"]
+fn child_calls() {
     let number = |name: &str, default: u64| std::env::var(name).ok().and_then(|s| s.parse().ok()).unwrap_or(default);
     let calls = number("DUOC_FUZZ_CALLS", 100_000);
     let mut r = Random(number("DUOC_FUZZ_SEED", 0x5EED) | 1);
