@@ -74,3 +74,8 @@ pub mod cuda {
         false
     }
 }
+
+/// The README's program, run as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
