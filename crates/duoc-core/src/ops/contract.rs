@@ -232,6 +232,9 @@ fn tensordot_body(x: &Tensor, y: &Tensor, dims_x: &[i64], dims_y: &[i64]) -> Res
     );
     ensure!(x.dtype() == y.dtype(), Runtime, "both inputs should have same dtype");
     let contracted = |t: &Tensor, dims: &[i64]| -> Result<Vec<usize>> {
+        if let (0, Some(d)) = (t.dim(), dims.first()) {
+            bail!(Index, "Dimension specified as {d} but tensor has no dimensions");
+        }
         let dims: Vec<usize> = dims.iter().map(|d| t.wrap_dim(*d)).collect::<Result<_>>()?;
         for (i, d) in dims.iter().enumerate() {
             ensure!(

@@ -527,6 +527,10 @@ fn eye_m_body(
     let out = zeros_of(&[rows, columns], dtype)?;
     let size = dtype.size();
     let one = Scalar::Int(1).to_bytes(dtype)?;
+    if out.numel() == 0 {
+        // A dimension of the other kind may be as large as it likes: there is nothing to step over.
+        return Ok(out);
+    }
     let step = [((columns + 1) * size) as isize, 0];
     access::access([(&out, Mode::Init)], |[p]| {
         // SAFETY: the diagonal of the new row-major matrix.
