@@ -237,13 +237,13 @@ pub(crate) fn copy_data(dst: &Tensor, src: &Tensor) -> Result<()> {
     if dst.dtype() == src.dtype() {
         let size = dst.dtype().size() as isize;
         let lead = dst.dim() - src.dim();
-        let out_strides: SmallVec<[isize; 8]> = dst.strides().iter().map(|s| s * size).collect();
+        let out_strides: SmallVec<[isize; 8]> = dst.strides().iter().map(|s| s.saturating_mul(size)).collect();
         let in_strides: SmallVec<[isize; 8]> = (0..dst.dim())
             .map(|d| {
                 if d < lead || src.shape()[d - lead] == 1 {
                     0
                 } else {
-                    src.strides()[d - lead] * size
+                    src.strides()[d - lead].saturating_mul(size)
                 }
             })
             .collect();
