@@ -146,13 +146,13 @@ impl Block {
         };
         // A limit is held exactly, so with one every block is counted at once.
         let at_once = size > SMALL || LIMIT.load(Relaxed) != usize::MAX;
-        let in_use = if at_once {
+        if at_once {
             settle();
-            count(size as isize)
-        } else {
-            0
-        };
-        let ptr = match Self::obtain(len, size, in_use) {
+            // A request that the limit refuses is not counted even for a moment: it would refuse other threads'.
+            Self::check_limit(len, size, IN_USE.load(Relaxed).max(0) as usize)?;
+            count(size as isize);
+        }
+        let ptr = match Self::obtain(len, size) {
             Ok(p) => p,
             Err(e) => {
                 if at_once {
@@ -167,7 +167,7 @@ impl Block {
         Ok(Block { ptr, len, size })
     }
 
-    fn obtain(len: usize, size: usize, in_use: usize) -> Result<NonNull<u8>> {
+    fn check_limit(len: usize, size: usize, in_use: usize) -> Result<()> {
         if size > LIMIT.load(Relaxed).saturating_sub(in_use) {
             let limit = LIMIT.load(Relaxed);
             bail!(
@@ -176,6 +176,10 @@ impl Block {
                 refusal(len, &format!("above the memory limit of {limit} bytes"))
             );
         }
+        Ok(())
+    }
+
+    fn obtain(len: usize, size: usize) -> Result<NonNull<u8>> {
         if let Some(p) = take(size) {
             return Ok(p);
         }
