@@ -1,5 +1,7 @@
 """Cases written by hand: creation, in-place writers, scalar overloads, matrix products in every rank, views of views."""
 
+import importlib
+import pathlib
 import re
 
 import torch
@@ -586,10 +588,17 @@ def slopes():
 FAMILIES = [creation, slopes, writers, scalars, products, views, joins, reductions, sorting, gathers, storage_dtypes]
 
 
+def families():
+    """The families above, and those of the files `*_families.py` beside this one (each has a list FAMILIES)."""
+    yield from FAMILIES
+    for path in sorted(pathlib.Path(__file__).parent.glob("*_families.py")):
+        yield from importlib.import_module(path.stem).FAMILIES
+
+
 def record_all(write, only=None):
-    """Every case above, once each."""
+    """Every case, once each."""
     seen = set()
-    for family in FAMILIES:
+    for family in families():
         for name, args, kwargs in family():
             if only and not re.fullmatch(only, name) or not hasattr(torch.ops.aten, name):
                 continue

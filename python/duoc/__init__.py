@@ -49,7 +49,7 @@ from ._settings import (  # noqa: E402
     set_num_threads, set_printoptions, use_deterministic_algorithms,
 )
 from .random import default_generator, fork_rng, get_rng_state, initial_seed, manual_seed, seed, set_rng_state  # noqa: E402
-from . import autograd, testing, version  # noqa: E402
+from . import autograd, nn, testing, version  # noqa: E402
 
 __version__ = version.__version__
 for _class in (Tensor, Generator, dtype, device, layout, memory_format):

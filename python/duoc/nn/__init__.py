@@ -1,0 +1,3 @@
+"""`torch.nn`: neural networks."""
+
+from . import functional  # noqa: F401
