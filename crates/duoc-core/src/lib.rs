@@ -11,6 +11,7 @@ pub mod iter;
 pub mod layout;
 pub mod op;
 pub mod ops;
+pub mod optim;
 pub mod promote;
 pub mod random;
 pub mod scalar;

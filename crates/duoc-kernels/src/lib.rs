@@ -9,6 +9,7 @@
 //! * [`matmul`]: matrix products.
 //! * [`index`], [`join`]: moving by index and mask, joining.
 //! * [`nd`]: the outer n-dimensional iteration, type-erased and compiled once, over [`Loop2d`] inner loops.
+//! * [`optim`]: steps of optimisers on many parameters at once.
 //! * [`par`]: the fork-join thread pool. Work is split by shape, never by thread count, wherever the split could
 //!   change bits.
 //! * [`pointwise`]: functions of one, two and three values, one row of a table each, over [`math`].
@@ -28,6 +29,7 @@ pub mod lines;
 pub mod math;
 pub mod matmul;
 pub mod nd;
+pub mod optim;
 pub mod par;
 pub mod pointwise;
 pub mod range;

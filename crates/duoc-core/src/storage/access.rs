@@ -68,6 +68,8 @@ fn lock_all<'a>(operands: &[(&'a Tensor, Mode)]) -> Result<SmallVec<[Guard<'a>; 
         return Err(inside_user_code());
     }
     let mut guards = SmallVec::new();
+    // A step of an optimiser names hundreds of storages; looking each up among the others would be quadratic.
+    let few = operands.len() <= 16;
     let mut wanted: SmallVec<[(&'a Inner, Mode); 4]> = SmallVec::new();
     for (t, mode) in operands {
         let inner = &t.storage().0;
@@ -77,19 +79,23 @@ fn lock_all<'a>(operands: &[(&'a Tensor, Mode)]) -> Result<SmallVec<[Guard<'a>; 
         if *mode == Mode::Init && Shared::count(inner) == 1 {
             continue;
         }
-        match wanted.iter_mut().find(|(i, _)| std::ptr::eq(*i, &**inner)) {
+        match wanted.iter_mut().find(|(i, _)| few && std::ptr::eq(*i, &**inner)) {
             Some((_, m)) => *m = (*m).max(*mode),
             None => wanted.push((&**inner, *mode)),
         }
     }
     match &mut wanted[..] {
         [] | [_] => {}
-        [a, b] => {
+        [a, b] if few => {
             if std::ptr::from_ref(a.0) > std::ptr::from_ref(b.0) {
                 std::mem::swap(a, b);
             }
         }
-        many => many.sort_unstable_by_key(|(i, _)| std::ptr::from_ref(*i) as usize),
+        many => many.sort_unstable_by_key(|(i, m)| (std::ptr::from_ref(*i) as usize, std::cmp::Reverse(*m))),
+    }
+    if !few {
+        // Sorted, each storage's strongest mode comes first.
+        wanted.dedup_by(|later, first| std::ptr::eq(later.0, first.0));
     }
     for (inner, mode) in &wanted {
         guards.push(lock(inner, *mode));
