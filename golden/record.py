@@ -1,4 +1,5 @@
-"""Record what real PyTorch answers: `python golden/record.py [ops|promotion|indexing|printing|random] [NAME-REGEX]`.
+"""Record what real PyTorch answers: `python golden/record.py [ops|modules|init|promotion|indexing|printing|random]
+[NAME-REGEX]`.
 
 Needs torch 2.15 and expecttest; the files it writes need neither to be checked. The answers come from fixed seeds and
 one thread, so that a second run writes the same bytes.
@@ -21,7 +22,7 @@ import torch  # noqa: E402
 from encode import line  # noqa: E402
 
 HERE = pathlib.Path(__file__).parent
-PARTS = ["ops", "promotion", "indexing", "printing", "random"]
+PARTS = ["ops", "modules", "init", "promotion", "indexing", "printing", "random"]
 
 
 def write_lines(path, cases):
@@ -56,6 +57,8 @@ def main():
     for part in parts:
         if part == "ops":
             print(part, record_ops(only), "cases")
+        elif part == "modules":
+            print(part, importlib.import_module("module_cases").record_all(HERE, only), "cases")
         else:
             cases = list(importlib.import_module(f"{part}_cases").cases())
             write_lines(HERE / f"{part}.jsonl", cases)

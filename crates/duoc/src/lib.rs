@@ -10,6 +10,29 @@
 //! # Ok::<(), duoc::Error>(())
 //! ```
 //!
+//! A network is a struct of layers:
+//!
+//! ```
+//! use duoc::prelude::*;
+//!
+//! #[derive(Module)]
+//! struct Mlp {
+//!     fc1: Linear,
+//!     fc2: Linear,
+//! }
+//!
+//! impl Layer for Mlp {
+//!     fn run(&self, x: &Tensor) -> Result<Tensor> {
+//!         Ok(self.fc2.forward(&self.fc1.forward(x).relu()))
+//!     }
+//! }
+//!
+//! let net = Mlp { fc1: Linear::new(64, 32), fc2: Linear::new(32, 10) };
+//! net.forward(&Tensor::randn(&[8, 64])).sum().backward()?;
+//! assert!(net.parameters().iter().all(|p| p.grad().is_some()));
+//! # Ok::<(), duoc::Error>(())
+//! ```
+//!
 //! Functions in [`ops`] return [`Result`]. Methods and operators of the same name throw: a panic with the message at
 //! the caller's line, or, inside [`catch`], the typed [`Error`].
 //!
@@ -26,6 +49,7 @@ pub use duoc_core::random::manual_seed;
 pub use duoc_core::*;
 pub use duoc_data as data;
 pub use duoc_io as io;
+pub use duoc_nn as nn;
 
 /// The version of this library.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -54,7 +78,8 @@ pub fn best_device() -> Device {
 pub mod prelude {
     pub use duoc_core::DType::{BF16, Bool, C64, C128, F16, F32, F64, I8, I16, I32, I64, U8, U16, U32, U64};
     pub use duoc_core::autograd::{enable_grad, no_grad};
-    pub use duoc_core::{DType, Device, Element, Scalar, Tensor, s, tensor};
+    pub use duoc_core::{DType, Device, Element, Result, Scalar, Tensor, s, tensor};
+    pub use duoc_nn::{self as nn, Base, Buffer, Layer, Linear, Module, Param, Sequential, call, sequential};
 }
 
 /// What this machine and this build offer.

@@ -1,0 +1,8 @@
+//! The integration tests of duoc-nn, one binary.
+
+#[allow(dead_code)]
+#[path = "../../../duoc-core/tests/it/golden/mod.rs"]
+mod golden;
+mod init;
+mod modules;
+mod tree;
