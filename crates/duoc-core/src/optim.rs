@@ -141,7 +141,7 @@ fn reference(u: &Update) -> Result<(Tensor, Vec<Tensor>)> {
     let p = u.param;
     let mut g = if u.maximize { -u.grad } else { u.grad.clone() };
     if u.decay != 0.0 {
-        g = g + p * u.decay;
+        g += p * u.decay;
     }
     let moments = |beta1: f64, beta2: f64| -> Result<(Tensor, Tensor)> {
         let mean = ops::blend::lerp_scalar(&u.states[0], &g, Scalar::Float(1.0 - beta1))?;
@@ -235,7 +235,7 @@ fn reference(u: &Update) -> Result<(Tensor, Vec<Tensor>)> {
             let mut inner = a;
             if centered {
                 let b = ops::blend::lerp_scalar(&u.states[1], &g, Scalar::Float(1.0 - alpha))?;
-                inner = inner - &b * &b;
+                inner -= &b * &b;
                 states.push(b);
             }
             let mut step = g / (inner.sqrt() + eps);

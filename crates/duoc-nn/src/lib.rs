@@ -27,6 +27,7 @@
 //! * [`Module`] is what has parameters: it is derived, and its methods need nothing else ([`module`]).
 //! * [`Layer`] is a module that makes one tensor of one tensor; every call goes through [`call()`] ([`call`](mod@call)).
 //! * [`Param`] and [`Buffer`] are the tensors of a module ([`param`]).
+//! * [`optim`] has the optimisers and learning-rate schedules.
 //! * [`init`] fills parameters, bit for bit as PyTorch does.
 
 #![forbid(unsafe_code)]
@@ -42,6 +43,7 @@ pub mod call;
 pub mod init;
 pub mod layers;
 pub mod module;
+pub mod optim;
 pub mod param;
 mod repr;
 pub mod state;

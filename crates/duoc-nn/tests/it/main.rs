@@ -5,4 +5,5 @@
 mod golden;
 mod init;
 mod modules;
+mod optim;
 mod tree;
