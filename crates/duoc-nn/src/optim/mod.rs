@@ -24,6 +24,7 @@
 mod adafactor;
 mod adam;
 mod adaptive;
+mod average;
 mod fused;
 mod groups;
 mod lbfgs;
@@ -37,6 +38,7 @@ mod value;
 pub use adafactor::Adafactor;
 pub use adam::{Adam, AdamW, Adamax, NAdam, RAdam};
 pub use adaptive::{ASGD, Adadelta, Adagrad, RMSprop, Rprop};
+pub use average::{AveragedModel, Averaging};
 pub use groups::{Group, Groups};
 pub use lbfgs::LBFGS;
 pub use muon::Muon;
