@@ -2,17 +2,19 @@
 //!
 //! Format: <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>, versions 1.0, 2.0 and 3.0.
 
+use std::io::Read;
 use std::path::Path;
 
-use duoc_core::{DType, Result, Tensor, bail, ensure};
+use duoc_core::{DType, Result, Tensor, bail, ensure, err};
 
-use crate::{atomic, bytes};
+use crate::source::{Disk, Source, Stretch};
+use crate::{atomic, bytes, source};
 
 const MAGIC: &[u8] = b"\x93NUMPY";
 /// No dtype of ours needs a longer header; NumPy itself refuses those above 10,000 characters.
 const LONGEST_HEADER: usize = 10_000;
 /// NumPy's limit.
-const MOST_DIMS: usize = 64;
+const MOST_DIMS: usize = bytes::MOST_DIMS;
 /// Spaces that NumPy leaves so that an array can grow in place: the digits of 2^64 and one.
 const GROWTH: usize = 21;
 
@@ -23,7 +25,14 @@ const GROWTH: usize = 21;
 /// tensor has.
 pub fn load_npy(path: impl AsRef<Path>) -> Result<Tensor> {
     let path = path.as_ref();
-    npy_from_bytes(&atomic::read(path)?).map_err(|e| e.at(path.display()))
+    let disk = Disk::open(path)?;
+    let len = disk.len();
+    let mut all = Stretch {
+        source: &disk,
+        at: 0,
+        end: len,
+    };
+    read(&mut all, len).map_err(|e| e.at(path.display()))
 }
 
 /// Saves a tensor as a `.npy` file with the bytes that `numpy.save` would write; the file appears at once or not at all.
@@ -31,8 +40,9 @@ pub fn load_npy(path: impl AsRef<Path>) -> Result<Tensor> {
 /// # Errors
 /// `OSError` if the file cannot be written, `TypeError` for a dtype that NumPy lacks (bfloat16, float8).
 pub fn save_npy(path: impl AsRef<Path>, tensor: &Tensor) -> Result<()> {
-    let contents = npy_to_bytes(tensor)?;
-    atomic::write_atomically(path, |f| f.write_all(&contents))
+    with_parts(tensor, |parts| {
+        atomic::write_atomically(path, |f| parts.iter().try_for_each(|p| f.write_all(p)))
+    })?
 }
 
 /// The tensor in the bytes of a `.npy` file.
@@ -40,57 +50,72 @@ pub fn save_npy(path: impl AsRef<Path>, tensor: &Tensor) -> Result<()> {
 /// # Errors
 /// As [`load_npy`].
 pub fn npy_from_bytes(file: &[u8]) -> Result<Tensor> {
-    let Some(rest) = file.strip_prefix(MAGIC) else {
-        bail!(Value, "not a .npy file: it does not begin with \\x93NUMPY")
+    read(&mut { file }, file.len() as u64)
+}
+
+/// The tensor in a stream of `len` bytes.
+pub(crate) fn read(from: &mut dyn Read, len: u64) -> Result<Tensor> {
+    let mut left = len;
+    let mut take = |n: usize, left: &mut u64| -> Result<Vec<u8>> {
+        let rest = left.checked_sub(n as u64);
+        *left = rest.ok_or_else(|| err!(Value, "the .npy file ends in its header"))?;
+        let mut bytes = vec![0; n];
+        from.read_exact(&mut bytes).map_err(source::failed)?;
+        Ok(bytes)
     };
-    let Some(([major, minor], rest)) = rest.split_first_chunk::<2>() else {
-        bail!(Value, "the .npy file ends in its header")
+    let magic = if len < MAGIC.len() as u64 {
+        Vec::new()
+    } else {
+        take(MAGIC.len(), &mut left)?
     };
-    let length_size = match (major, minor) {
-        (1, 0) => 2,
-        (2 | 3, 0) => 4,
+    ensure!(
+        magic == MAGIC,
+        Value,
+        "not a .npy file: it does not begin with \\x93NUMPY"
+    );
+    let version = take(2, &mut left)?;
+    let length_size = match version[..] {
+        [1, 0] => 2,
+        [2 | 3, 0] => 4,
         _ => bail!(
             Value,
-            "version {major}.{minor} of the .npy format is not known; 1.0, 2.0 and 3.0 are"
+            "version {}.{} of the .npy format is not known; 1.0, 2.0 and 3.0 are",
+            version[0],
+            version[1]
         ),
     };
-    let Some((length, rest)) = rest.split_at_checked(length_size) else {
-        bail!(Value, "the .npy file ends in its header")
-    };
+    let length = take(length_size, &mut left)?;
     let length = length.iter().rev().fold(0usize, |n, b| n << 8 | usize::from(*b));
     ensure!(
         length <= LONGEST_HEADER,
         Value,
         "the header of the .npy file claims {length} bytes; at most {LONGEST_HEADER} make sense"
     );
-    let Some((text, data)) = rest.split_at_checked(length) else {
-        bail!(Value, "the .npy file ends in its header")
-    };
-    let Ok(text) = std::str::from_utf8(text) else {
+    let Ok(text) = String::from_utf8(take(length, &mut left)?) else {
         bail!(Value, "the header of the .npy file is not text")
     };
-    let header = Header::parse(text)?;
+    let header = Header::parse(&text)?;
     let (dtype, big_endian) = dtype_of(&header.descr)?;
     let wanted = bytes::byte_count(&header.shape, dtype)?;
-    if data.len() != wanted {
-        let what = if data.len() < wanted {
+    if left != wanted as u64 {
+        let what = if left < wanted as u64 {
             "is cut off"
         } else {
             "has something after the array"
         };
         bail!(
             Value,
-            "the .npy file {what}: {dtype} of shape {:?} takes {wanted} bytes, {} are there",
-            header.shape,
-            data.len()
+            "the .npy file {what}: {dtype} of shape {:?} takes {wanted} bytes, {left} are there",
+            header.shape
         );
     }
     if !header.fortran_order || header.shape.len() < 2 {
-        return bytes::tensor(dtype, &header.shape, data, big_endian);
+        return bytes::read(from, left, dtype, &header.shape, big_endian);
     }
     let reversed: Vec<usize> = header.shape.iter().rev().copied().collect();
     let order: Vec<i64> = (0..header.shape.len() as i64).rev().collect();
-    duoc_core::ops::view::permute(&bytes::tensor(dtype, &reversed, data, big_endian)?, &order)
+    let read = bytes::read(from, left, dtype, &reversed, big_endian)?;
+    Ok(duoc_core::ops::view::permute(&read, &order)?.data())
 }
 
 /// A tensor as the bytes of a `.npy` file, version 1.0.
@@ -98,25 +123,31 @@ pub fn npy_from_bytes(file: &[u8]) -> Result<Tensor> {
 /// # Errors
 /// `TypeError` for a dtype that NumPy lacks.
 pub fn npy_to_bytes(tensor: &Tensor) -> Result<Vec<u8>> {
+    with_parts(tensor, |parts| parts.concat())
+}
+
+/// Calls `f` with header and elements of the file that a tensor becomes.
+pub(crate) fn with_parts<R>(tensor: &Tensor, f: impl FnOnce(&[&[u8]]) -> R) -> Result<R> {
     let tensor = tensor.detach();
-    let Some(descr) = descr_of(tensor.dtype()) else {
-        bail!(
-            Type,
-            "Got unsupported ScalarType {}: NumPy has no such dtype",
-            tensor.dtype().scalar_type_name()
-        )
-    };
+    let descr = check_dtype(tensor.dtype())?;
     let order: Vec<i64> = (0..tensor.dim() as i64).rev().collect();
     let reversed = duoc_core::ops::view::permute(&tensor, &order)?;
     let fortran = !tensor.is_contiguous() && reversed.is_contiguous();
-    let data = if fortran {
-        reversed
-    } else {
-        duoc_core::catch(|| tensor.contiguous())?
+    let header = header_bytes(descr, fortran, tensor.shape());
+    let data = if fortran { reversed } else { tensor };
+    bytes::with_elements(&data, |elements| f(&[&header, elements]))
+}
+
+/// NumPy's name of a dtype, or the error that it has none.
+pub(crate) fn check_dtype(dtype: DType) -> Result<&'static str> {
+    let none = || {
+        err!(
+            Type,
+            "Got unsupported ScalarType {}: NumPy has no such dtype",
+            dtype.scalar_type_name()
+        )
     };
-    let mut file = header_bytes(descr, fortran, tensor.shape());
-    file.extend(bytes::of(&data)?);
-    Ok(file)
+    descr_of(dtype).ok_or_else(none)
 }
 
 fn header_bytes(descr: &str, fortran: bool, shape: &[usize]) -> Vec<u8> {
@@ -146,7 +177,7 @@ fn header_bytes(descr: &str, fortran: bool, shape: &[usize]) -> Vec<u8> {
 }
 
 /// NumPy's names without the byte order.
-const NAMES: [(&str, DType); 12] = [
+const NAMES: [(&str, DType); 14] = [
     ("b1", DType::Bool),
     ("u1", DType::U8),
     ("i1", DType::I8),
@@ -159,6 +190,8 @@ const NAMES: [(&str, DType); 12] = [
     ("f2", DType::F16),
     ("f4", DType::F32),
     ("f8", DType::F64),
+    ("c8", DType::C64),
+    ("c16", DType::C128),
 ];
 
 /// NumPy's name of a dtype, byte order included.
@@ -176,6 +209,8 @@ fn descr_of(dtype: DType) -> Option<&'static str> {
         DType::F16 => "<f2",
         DType::F32 => "<f4",
         DType::F64 => "<f8",
+        DType::C64 => "<c8",
+        DType::C128 => "<c16",
         _ => return None,
     })
 }

@@ -1,0 +1,763 @@
+//! The stack machine: runs a pickle that [`scan`](super::scan) has followed, and makes nodes.
+
+use std::sync::Arc;
+
+use duoc_core::{DType, Result, bail, ensure, err};
+
+use super::globals::{self, Global, Rebuild};
+use super::op;
+use crate::bytes::MOST_DIMS;
+
+/// A value on the stack. Collections, texts and tensors are numbers of nodes and texts.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) enum Value {
+    None,
+    Bool(bool),
+    Int(i64),
+    UInt(u64),
+    Float(f64),
+    Text(u32),
+    Node(u32),
+    Global(Global),
+    /// A name that is not on the list, by its text: allowed to stand for data where the caller says so.
+    Unknown(u32),
+}
+
+/// What a collection, or anything else that does not fit into a [`Value`], is made of.
+pub(crate) enum Node {
+    List(Vec<Value>),
+    Tuple(Vec<Value>),
+    Set(Vec<Value>),
+    /// Keys and values in turn; whether it is ordered; attributes.
+    Dict(Vec<Value>, bool, Value),
+    Bytes(Arc<[u8]>),
+    /// An integer of more than 64 bits, little-endian.
+    BigInt(Arc<[u8]>),
+    Complex(Box<(f64, f64)>),
+    Size(Vec<usize>),
+    Device(u32),
+    Storage(StorageView),
+    Tensor(Box<TensorNode>),
+    /// Class, arguments, state.
+    Record(Box<(u32, Value, Value)>),
+}
+
+/// A part of a storage, in elements: all of it, but for views in old files.
+#[derive(Clone, Copy)]
+pub(crate) struct StorageView {
+    /// Which of [`Program::storages`].
+    pub(crate) storage: u32,
+    pub(crate) offset: usize,
+    pub(crate) len: usize,
+}
+
+/// A tensor to be built.
+#[derive(Clone)]
+pub(crate) struct TensorNode {
+    pub(crate) storage: StorageView,
+    pub(crate) dtype: DType,
+    pub(crate) offset: usize,
+    pub(crate) size: Vec<usize>,
+    pub(crate) strides: Vec<usize>,
+    pub(crate) requires_grad: bool,
+}
+
+/// A storage that the pickle names.
+pub(crate) struct StorageInfo {
+    pub(crate) key: Arc<str>,
+    /// Its elements; `None` for plain bytes.
+    pub(crate) dtype: Option<DType>,
+    /// How many.
+    pub(crate) numel: usize,
+}
+
+impl StorageInfo {
+    /// Size of an element.
+    pub(crate) fn width(&self) -> usize {
+        self.dtype.map_or(1, DType::size)
+    }
+}
+
+/// What a pickle makes, before it is turned into objects.
+pub(crate) struct Program {
+    pub(crate) root: Value,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) texts: Vec<Arc<str>>,
+    pub(crate) storages: Vec<StorageInfo>,
+    /// Length of the pickle.
+    pub(crate) length: usize,
+}
+
+/// Bytes of nodes that a byte of pickle may cost: every instruction that Python writes stays below.
+const COST: usize = 24;
+const FREE: usize = 64 << 10;
+/// Memo numbers that may be left out: Python counts them up.
+const MEMO_GAP: usize = 256;
+
+/// Runs a pickle. `records`: whether names that are not on the list stand for data instead of being an error.
+pub(crate) fn run(pickle: &[u8], records: bool) -> Result<Program> {
+    let mut machine = Machine {
+        rest: pickle,
+        length: pickle.len(),
+        records,
+        stack: Vec::new(),
+        marks: Vec::new(),
+        memo: Vec::new(),
+        nodes: Vec::new(),
+        texts: Vec::new(),
+        storages: Vec::new(),
+        by_key: Default::default(),
+        cost: 0,
+    };
+    loop {
+        if let Some(root) = machine.step()? {
+            return Ok(Program {
+                root,
+                nodes: machine.nodes,
+                texts: machine.texts,
+                storages: machine.storages,
+                length: pickle.len(),
+            });
+        }
+    }
+}
+
+pub(super) struct Machine<'a> {
+    rest: &'a [u8],
+    length: usize,
+    records: bool,
+    stack: Vec<Value>,
+    marks: Vec<usize>,
+    memo: Vec<Option<Value>>,
+    pub(super) nodes: Vec<Node>,
+    pub(super) texts: Vec<Arc<str>>,
+    storages: Vec<StorageInfo>,
+    by_key: std::collections::HashMap<Arc<str>, u32>,
+    cost: usize,
+}
+
+fn wrong(what: &str) -> duoc_core::Error {
+    err!(Value, "the pickle is broken: {what}")
+}
+
+impl<'a> Machine<'a> {
+    fn take(&mut self, n: usize) -> Result<&'a [u8]> {
+        let (head, rest) = self.rest.split_at_checked(n).ok_or_else(|| wrong("it is cut off"))?;
+        self.rest = rest;
+        Ok(head)
+    }
+
+    fn number(&mut self, width: usize) -> Result<u64> {
+        Ok(self.take(width)?.iter().rev().fold(0, |n, b| n << 8 | u64::from(*b)))
+    }
+
+    fn counted(&mut self, width: usize) -> Result<&'a [u8]> {
+        let n = usize::try_from(self.number(width)?).map_err(|_| wrong("it is cut off"))?;
+        self.take(n)
+    }
+
+    fn line(&mut self) -> Result<&'a str> {
+        let end = self
+            .rest
+            .iter()
+            .position(|b| *b == b'\n')
+            .ok_or_else(|| wrong("it is cut off"))?;
+        let (line, rest) = self.rest.split_at(end);
+        self.rest = &rest[1..];
+        std::str::from_utf8(line).map_err(|_| wrong("a line is not text"))
+    }
+
+    fn charge(&mut self, bytes: usize) -> Result<()> {
+        self.cost = self.cost.saturating_add(bytes);
+        ensure!(
+            self.cost <= self.length.saturating_mul(COST).saturating_add(FREE),
+            Value,
+            "the pickle makes more values than its {} bytes justify",
+            self.length
+        );
+        Ok(())
+    }
+
+    fn pop(&mut self) -> Result<Value> {
+        self.stack.pop().ok_or_else(|| wrong("its stack is empty"))
+    }
+
+    fn top(&self) -> Result<Value> {
+        self.stack.last().copied().ok_or_else(|| wrong("its stack is empty"))
+    }
+
+    fn pop_to_mark(&mut self) -> Result<Vec<Value>> {
+        let mark = self
+            .marks
+            .pop()
+            .filter(|m| *m <= self.stack.len())
+            .ok_or_else(|| wrong("a mark is missing"))?;
+        let values = self.stack[mark..].to_vec();
+        self.charge(size_of_val(&values[..]))?;
+        self.stack.truncate(mark);
+        if self.stack.capacity() > 4096 && self.stack.len() < self.stack.capacity() / 4 {
+            self.stack.shrink_to(1024);
+        }
+        Ok(values)
+    }
+
+    /// Adds a node.
+    pub(super) fn node(&mut self, node: Node) -> Result<Value> {
+        self.charge(size_of::<Node>())?;
+        self.nodes.push(node);
+        Ok(Value::Node((self.nodes.len() - 1) as u32))
+    }
+
+    pub(super) fn text(&mut self, text: &str) -> Result<u32> {
+        // Sixteen bytes for the handle and sixteen for the counts.
+        self.charge(32 + text.len())?;
+        self.texts.push(text.into());
+        Ok((self.texts.len() - 1) as u32)
+    }
+
+    fn push_text(&mut self, width: usize) -> Result<()> {
+        let Ok(text) = std::str::from_utf8(self.counted(width)?) else {
+            return Err(wrong("a text is not UTF-8"));
+        };
+        let value = Value::Text(self.text(text)?);
+        self.stack.push(value);
+        Ok(())
+    }
+
+    /// Texts of Python 2, which are bytes: those that are no UTF-8 are Latin-1.
+    fn push_old_text(&mut self, width: usize) -> Result<()> {
+        let bytes = self.counted(width)?;
+        let text = match std::str::from_utf8(bytes) {
+            Ok(text) => text.to_string(),
+            Err(_) => bytes.iter().map(|b| char::from(*b)).collect(),
+        };
+        let value = Value::Text(self.text(&text)?);
+        self.stack.push(value);
+        Ok(())
+    }
+
+    fn push_bytes(&mut self, width: usize) -> Result<()> {
+        let bytes: Arc<[u8]> = self.counted(width)?.into();
+        self.charge(bytes.len())?;
+        let value = self.node(Node::Bytes(bytes))?;
+        self.stack.push(value);
+        Ok(())
+    }
+
+    fn push_long(&mut self, width: usize) -> Result<()> {
+        let bytes = self.counted(width)?;
+        let value = match integer(bytes) {
+            Some(value) => value,
+            None => {
+                let bytes: Arc<[u8]> = bytes.into();
+                self.charge(bytes.len())?;
+                self.node(Node::BigInt(bytes))?
+            }
+        };
+        self.stack.push(value);
+        Ok(())
+    }
+
+    fn remember(&mut self, place: usize) -> Result<()> {
+        let value = self.top()?;
+        ensure!(
+            place <= self.memo.len() + MEMO_GAP,
+            Value,
+            "the pickle is broken: its memo has {} values, and number {place} is set",
+            self.memo.len()
+        );
+        if place >= self.memo.len() {
+            self.memo.resize(place + 1, None);
+        }
+        self.memo[place] = Some(value);
+        Ok(())
+    }
+
+    fn recall(&mut self, place: usize) -> Result<()> {
+        let value = self.memo.get(place).copied().flatten();
+        self.stack.push(value.ok_or_else(|| wrong("its memo lacks a value"))?);
+        Ok(())
+    }
+
+    fn decimal(&mut self) -> Result<usize> {
+        self.line()?.parse().map_err(|_| wrong("a number is none"))
+    }
+
+    /// One instruction; the result, at the last.
+    fn step(&mut self) -> Result<Option<Value>> {
+        let code = self.take(1)?[0];
+        let value = match code {
+            op::STOP => return self.pop().map(Some),
+            op::PROTO => {
+                self.take(1)?;
+                return Ok(None);
+            }
+            op::FRAME => {
+                self.take(8)?;
+                return Ok(None);
+            }
+            op::MARK => {
+                self.marks.push(self.stack.len());
+                return Ok(None);
+            }
+            op::NONE => Value::None,
+            op::NEWTRUE => Value::Bool(true),
+            op::NEWFALSE => Value::Bool(false),
+            op::BININT1 => Value::Int(self.number(1)? as i64),
+            op::BININT2 => Value::Int(self.number(2)? as i64),
+            op::BININT => Value::Int(i64::from(self.number(4)? as u32 as i32)),
+            op::BINFLOAT => Value::Float(f64::from_bits(self.number(8)?.swap_bytes())),
+            op::INT => match self.line()? {
+                "00" => Value::Bool(false),
+                "01" => Value::Bool(true),
+                digits => Value::Int(digits.trim().parse().map_err(|_| wrong("a number is none"))?),
+            },
+            op::LONG => {
+                let digits = self.line()?;
+                let digits = digits.strip_suffix('L').unwrap_or(digits);
+                Value::Int(digits.parse().map_err(|_| wrong("a number is none"))?)
+            }
+            op::FLOAT => Value::Float(self.line()?.trim().parse().map_err(|_| wrong("a number is none"))?),
+            op::EMPTY_DICT => self.node(Node::Dict(Vec::new(), false, Value::None))?,
+            op::EMPTY_LIST => self.node(Node::List(Vec::new()))?,
+            op::EMPTY_TUPLE => self.node(Node::Tuple(Vec::new()))?,
+            op::EMPTY_SET => self.node(Node::Set(Vec::new()))?,
+            op::GLOBAL => {
+                let (module, name) = (self.line()?, self.line()?);
+                self.global(module, name)?
+            }
+            op::STACK_GLOBAL => {
+                let (Value::Text(name), Value::Text(module)) = (self.pop()?, self.pop()?) else {
+                    return Err(wrong("a name is no text"));
+                };
+                let (module, name) = (self.texts[module as usize].clone(), self.texts[name as usize].clone());
+                self.global(&module, &name)?
+            }
+            op::TUPLE1 | op::TUPLE2 | op::TUPLE3 => {
+                let n = usize::from(code - op::TUPLE1) + 1;
+                let from = self
+                    .stack
+                    .len()
+                    .checked_sub(n)
+                    .ok_or_else(|| wrong("its stack is empty"))?;
+                let items = self.stack.split_off(from);
+                self.charge(size_of_val(&items[..]))?;
+                self.node(Node::Tuple(items))?
+            }
+            op::TUPLE => {
+                let items = self.pop_to_mark()?;
+                self.node(Node::Tuple(items))?
+            }
+            op::LIST => {
+                let items = self.pop_to_mark()?;
+                self.node(Node::List(items))?
+            }
+            op::FROZENSET => {
+                let items = self.pop_to_mark()?;
+                self.node(Node::Set(items))?
+            }
+            op::DICT => {
+                let items = self.pop_to_mark()?;
+                ensure!(
+                    items.len().is_multiple_of(2),
+                    Value,
+                    "{}",
+                    wrong("a dict has a key without a value")
+                );
+                self.node(Node::Dict(items, false, Value::None))?
+            }
+            op::BINPERSID => {
+                let id = self.pop()?;
+                self.storage(id)?
+            }
+            op::REDUCE | op::NEWOBJ => {
+                let (args, class) = (self.pop()?, self.pop()?);
+                self.reduce(class, args)?
+            }
+            _ => return self.step_in_place(code).map(|()| None),
+        };
+        self.stack.push(value);
+        Ok(None)
+    }
+
+    /// The instructions that leave their result in a value which is there, or push it themselves.
+    fn step_in_place(&mut self, code: u8) -> Result<()> {
+        match code {
+            op::BINUNICODE => self.push_text(4),
+            op::SHORT_BINUNICODE => self.push_text(1),
+            op::BINUNICODE8 => self.push_text(8),
+            op::BINSTRING => self.push_old_text(4),
+            op::SHORT_BINSTRING => self.push_old_text(1),
+            op::BINBYTES => self.push_bytes(4),
+            op::SHORT_BINBYTES => self.push_bytes(1),
+            op::BINBYTES8 | op::BYTEARRAY8 => self.push_bytes(8),
+            op::LONG1 => self.push_long(1),
+            op::LONG4 => self.push_long(4),
+            op::POP => self.pop().map(drop),
+            op::POP_MARK => self.pop_to_mark().map(drop),
+            op::DUP => {
+                let value = self.top()?;
+                self.stack.push(value);
+                Ok(())
+            }
+            op::BINPUT => {
+                let place = self.number(1)? as usize;
+                self.remember(place)
+            }
+            op::LONG_BINPUT => {
+                let place = self.number(4)? as usize;
+                self.remember(place)
+            }
+            op::PUT => {
+                let place = self.decimal()?;
+                self.remember(place)
+            }
+            op::MEMOIZE => self.remember(self.memo.len()),
+            op::BINGET => {
+                let place = self.number(1)? as usize;
+                self.recall(place)
+            }
+            op::LONG_BINGET => {
+                let place = self.number(4)? as usize;
+                self.recall(place)
+            }
+            op::GET => {
+                let place = self.decimal()?;
+                self.recall(place)
+            }
+            op::APPEND => {
+                let item = self.pop()?;
+                self.extend(vec![item])
+            }
+            op::APPENDS | op::SETITEMS | op::ADDITEMS => {
+                let items = self.pop_to_mark()?;
+                self.extend(items)
+            }
+            op::SETITEM => {
+                let (value, key) = (self.pop()?, self.pop()?);
+                self.extend(vec![key, value])
+            }
+            op::BUILD => {
+                let state = self.pop()?;
+                self.build(state)
+            }
+            other => bail!(
+                Value,
+                "the pickle has instruction {other:#04x}, which no checkpoint needs"
+            ),
+        }
+    }
+
+    /// Adds items to the collection on top of the stack.
+    fn extend(&mut self, items: Vec<Value>) -> Result<()> {
+        let Value::Node(n) = self.top()? else {
+            return Err(wrong("items are added to no collection"));
+        };
+        // Vectors grow by doubling, at worst.
+        self.charge(size_of_val(&items[..]))?;
+        match &mut self.nodes[n as usize] {
+            Node::List(v) | Node::Set(v) => v.extend(items),
+            Node::Dict(v, ..) if items.len().is_multiple_of(2) => v.extend(items),
+            _ => return Err(wrong("items are added to no collection")),
+        }
+        Ok(())
+    }
+
+    /// Gives the value on top of the stack its state.
+    fn build(&mut self, new: Value) -> Result<()> {
+        let Value::Node(n) = self.top()? else {
+            return Err(wrong("a state is given to a plain value"));
+        };
+        match &mut self.nodes[n as usize] {
+            Node::Dict(_, _, state) => *state = new,
+            Node::Record(record) => record.2 = new,
+            // Attributes of tensors are Python's.
+            Node::Tensor(_) => {}
+            _ => return Err(wrong("a state is given to a plain value")),
+        }
+        Ok(())
+    }
+
+    fn global(&mut self, module: &str, name: &str) -> Result<Value> {
+        if let Some(found) = globals::find(module, name) {
+            return Ok(Value::Global(found));
+        }
+        ensure!(
+            self.records || globals::is_torchscript(module),
+            Value,
+            "the file uses {module}.{name}, which is not on the list of names that checkpoints may use; nothing was run"
+        );
+        Ok(Value::Unknown(self.text(&format!("{module}.{name}"))?))
+    }
+
+    pub(super) fn tuple(&self, value: Value) -> Result<&[Value]> {
+        match value {
+            Value::Node(n) => match &self.nodes[n as usize] {
+                Node::Tuple(v) => Ok(v),
+                _ => Err(wrong("arguments are no tuple")),
+            },
+            _ => Err(wrong("arguments are no tuple")),
+        }
+    }
+
+    /// The arguments of a known name. There are never many, so that copying them takes no time.
+    fn few(&self, args: Value) -> Result<Vec<Value>> {
+        const MOST: usize = 16;
+        let given = self.tuple(args)?;
+        ensure!(
+            given.len() <= MOST,
+            Value,
+            "{}",
+            wrong("a name is called with too many arguments")
+        );
+        Ok(given.to_vec())
+    }
+
+    /// A tuple or list of sizes.
+    fn sizes(&self, value: Value) -> Result<Vec<usize>> {
+        let Value::Node(n) = value else {
+            return Err(wrong("a shape is none"));
+        };
+        let size = |v: &Value| match v {
+            Value::Int(i) => usize::try_from(*i).map_err(|_| wrong("a size is negative")),
+            _ => Err(wrong("a size is no integer")),
+        };
+        match &self.nodes[n as usize] {
+            Node::Tuple(v) | Node::List(v) if v.len() <= MOST_DIMS => v.iter().map(size).collect(),
+            Node::Size(v) => Ok(v.clone()),
+            Node::Tuple(v) | Node::List(v) => bail!(Value, "a tensor of {} dimensions", v.len()),
+            _ => Err(wrong("a shape is none")),
+        }
+    }
+
+    /// A call, which is none: what the known names make of their arguments is put together here.
+    fn reduce(&mut self, class: Value, args: Value) -> Result<Value> {
+        let class = match class {
+            Value::Global(g) => g,
+            Value::Unknown(name) => return self.node(Node::Record(Box::new((name, args, Value::None)))),
+            _ => return Err(wrong("something that is no name is called")),
+        };
+        let given = self.few(args)?;
+        match (class, &given[..]) {
+            (Global::OrderedDict | Global::Counter, []) => {
+                self.node(Node::Dict(Vec::new(), class == Global::OrderedDict, Value::None))
+            }
+            (Global::OrderedDict | Global::Counter, [from]) => {
+                let items = self.pairs(*from)?;
+                self.charge(size_of_val(&items[..]))?;
+                self.node(Node::Dict(items, class == Global::OrderedDict, Value::None))
+            }
+            (Global::Set | Global::FrozenSet, []) => self.node(Node::Set(Vec::new())),
+            (Global::Set | Global::FrozenSet, [Value::Node(n)]) => match &self.nodes[*n as usize] {
+                Node::List(v) | Node::Tuple(v) | Node::Set(v) => {
+                    let items = v.clone();
+                    self.charge(size_of_val(&items[..]))?;
+                    self.node(Node::Set(items))
+                }
+                _ => Err(wrong("a set is made of something else than a list")),
+            },
+            (Global::Encode, [Value::Text(t), Value::Text(code)]) if &*self.texts[*code as usize] == "latin1" => {
+                let narrow = self.texts[*t as usize].chars().map(|c| u8::try_from(c).ok());
+                let bytes: Option<Arc<[u8]>> = narrow.collect();
+                let bytes = bytes.ok_or_else(|| wrong("bytes hold more than bytes"))?;
+                self.charge(bytes.len())?;
+                self.node(Node::Bytes(bytes))
+            }
+            (Global::ByteArray, []) => self.node(Node::Bytes(Arc::new([]))),
+            (Global::ByteArray, [Value::Node(n)]) if matches!(self.nodes[*n as usize], Node::Bytes(_)) => {
+                Ok(Value::Node(*n))
+            }
+            (Global::Complex, [Value::Float(re), Value::Float(im)]) => self.node(Node::Complex(Box::new((*re, *im)))),
+            (Global::Size, [sizes]) => {
+                let sizes = self.sizes(*sizes)?;
+                self.charge(size_of_val(&sizes[..]))?;
+                self.node(Node::Size(sizes))
+            }
+            (Global::Device, [Value::Text(t)]) => self.node(Node::Device(*t)),
+            (Global::Device, [Value::Text(t), Value::Int(i)]) => {
+                let name = format!("{}:{i}", self.texts[*t as usize]);
+                let name = self.text(&name)?;
+                self.node(Node::Device(name))
+            }
+            (Global::TypedList, [list]) | (Global::TypeTag, [list, _]) => Ok(*list),
+            (Global::Rebuild(how), _) => self.tensor(how, &given),
+            _ => Err(wrong("a name is called with arguments that do not fit it")),
+        }
+    }
+
+    /// Keys and values in turn, from a list of pairs or a dictionary.
+    fn pairs(&self, from: Value) -> Result<Vec<Value>> {
+        let Value::Node(n) = from else {
+            return Err(wrong("a dict is made of no pairs"));
+        };
+        let list = match &self.nodes[n as usize] {
+            Node::Dict(v, ..) => return Ok(v.clone()),
+            Node::List(v) | Node::Tuple(v) => v,
+            _ => return Err(wrong("a dict is made of no pairs")),
+        };
+        let mut items = Vec::with_capacity(2 * list.len());
+        for pair in list {
+            let Value::Node(n) = pair else {
+                return Err(wrong("a dict is made of no pairs"));
+            };
+            match &self.nodes[*n as usize] {
+                Node::List(v) | Node::Tuple(v) if v.len() == 2 => items.extend(v),
+                _ => return Err(wrong("a dict is made of no pairs")),
+            }
+        }
+        Ok(items)
+    }
+
+    /// A storage from its persistent number.
+    fn storage(&mut self, id: Value) -> Result<Value> {
+        let unknown = || wrong("a storage's number does not have the known form");
+        let given = self.few(id)?;
+        let (kind, class, key, numel, view) = match given[..] {
+            [Value::Text(kind), class, Value::Text(key), _, Value::Int(numel)] => {
+                (kind, class, key, numel, Value::None)
+            }
+            [Value::Text(kind), class, Value::Text(key), _, Value::Int(numel), view] => (kind, class, key, numel, view),
+            _ => return Err(unknown()),
+        };
+        let (Value::Global(Global::Storage(dtype)), "storage") = (class, &*self.texts[kind as usize]) else {
+            return Err(unknown());
+        };
+        let numel = usize::try_from(numel).map_err(|_| unknown())?;
+        ensure!(
+            numel
+                .checked_mul(dtype.map_or(1, DType::size))
+                .is_some_and(|n| isize::try_from(n).is_ok()),
+            Value,
+            "a storage of {numel} elements does not fit into memory"
+        );
+        let key = self.texts[key as usize].clone();
+        let number = match self.by_key.get(&key) {
+            Some(&n) => {
+                let before = &self.storages[n as usize];
+                ensure!(
+                    (before.dtype, before.numel) == (dtype, numel),
+                    Value,
+                    "storage {key:?} is named twice, with different elements"
+                );
+                n
+            }
+            None => {
+                self.charge(96)?;
+                let n = self.storages.len() as u32;
+                self.by_key.insert(key.clone(), n);
+                self.storages.push(StorageInfo { key, dtype, numel });
+                n
+            }
+        };
+        let (offset, len) = match view {
+            Value::None => (0, numel),
+            view => match self.tuple(view)? {
+                [_, Value::Int(offset), Value::Int(len)] => {
+                    let part = (usize::try_from(*offset).ok(), usize::try_from(*len).ok());
+                    let (Some(offset), Some(len)) = part else {
+                        return Err(unknown());
+                    };
+                    ensure!(
+                        offset.checked_add(len).is_some_and(|end| end <= numel),
+                        Value,
+                        "a view of a storage reaches beyond it"
+                    );
+                    (offset, len)
+                }
+                _ => return Err(unknown()),
+            },
+        };
+        self.node(Node::Storage(StorageView {
+            storage: number,
+            offset,
+            len,
+        }))
+    }
+
+    fn tensor(&mut self, how: Rebuild, given: &[Value]) -> Result<Value> {
+        let unknown = || wrong("a tensor is rebuilt from something else than is known");
+        match (how, given) {
+            (
+                Rebuild::FromType,
+                [
+                    Value::Global(Global::Rebuild(inner)),
+                    Value::Global(Global::TensorClass),
+                    args,
+                    _,
+                ],
+            ) if *inner != Rebuild::FromType => {
+                let args = self.few(*args)?;
+                self.tensor(*inner, &args)
+            }
+            (Rebuild::Parameter | Rebuild::ParameterWithState, [Value::Node(n), Value::Bool(grad), ..]) => {
+                let Node::Tensor(t) = &self.nodes[*n as usize] else {
+                    return Err(unknown());
+                };
+                let mut parameter = t.clone();
+                parameter.requires_grad = *grad;
+                self.charge(size_of::<TensorNode>() + 16 * parameter.size.len())?;
+                self.node(Node::Tensor(parameter))
+            }
+            (
+                Rebuild::V1 | Rebuild::V2 | Rebuild::V3,
+                [Value::Node(n), Value::Int(offset), size, strides, rest @ ..],
+            ) => {
+                let Node::Storage(view) = self.nodes[*n as usize] else {
+                    return Err(unknown());
+                };
+                let stored = self.storages[view.storage as usize].dtype;
+                let (requires_grad, dtype, metadata) = match (how, rest) {
+                    (Rebuild::V1, []) => (false, stored, None),
+                    (Rebuild::V2, [Value::Bool(grad), _hooks]) => (*grad, stored, None),
+                    (Rebuild::V2, [Value::Bool(grad), _hooks, metadata]) => (*grad, stored, Some(*metadata)),
+                    (Rebuild::V3, [Value::Bool(grad), _hooks, Value::Global(Global::DType(d)), rest @ ..]) => {
+                        (*grad, Some(*d), rest.first().copied())
+                    }
+                    _ => return Err(unknown()),
+                };
+                ensure!(
+                    metadata.is_none_or(|m| m == Value::None || self.is_empty_dict(m)),
+                    Value,
+                    "a tensor that is saved as the conjugate or negative of its elements cannot be read"
+                );
+                let (size, strides) = (self.sizes(*size)?, self.sizes(*strides)?);
+                let offset = usize::try_from(*offset).map_err(|_| unknown())?;
+                ensure!(size.len() == strides.len(), Value, "{}", unknown());
+                self.charge(size_of::<TensorNode>() + 16 * size.len())?;
+                let dtype = dtype.ok_or_else(unknown)?;
+                self.node(Node::Tensor(Box::new(TensorNode {
+                    storage: view,
+                    dtype,
+                    offset,
+                    size,
+                    strides,
+                    requires_grad,
+                })))
+            }
+            _ => Err(unknown()),
+        }
+    }
+
+    fn is_empty_dict(&self, value: Value) -> bool {
+        matches!(value, Value::Node(n) if matches!(&self.nodes[n as usize], Node::Dict(v, ..) if v.is_empty()))
+    }
+}
+
+/// A signed little-endian integer, if 64 bits hold it.
+fn integer(bytes: &[u8]) -> Option<Value> {
+    let sign = if bytes.last().is_some_and(|b| b & 0x80 != 0) {
+        0xff
+    } else {
+        0
+    };
+    let mut wide = [sign; 16];
+    if bytes.len() > 9 {
+        return None;
+    }
+    wide[..bytes.len()].copy_from_slice(bytes);
+    let n = i128::from_le_bytes(wide);
+    i64::try_from(n)
+        .map(Value::Int)
+        .or_else(|_| u64::try_from(n).map(Value::UInt))
+        .ok()
+}
