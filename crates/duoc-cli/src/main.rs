@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod files;
 mod info;
 mod tour;
 
@@ -28,6 +29,7 @@ fn command() -> Command {
                 .arg(cells.help("Print only what the cells of the course print"))
                 .arg(runs.help("Where the loss curve and the weights go")),
         )
+        .subcommands(files::commands())
         .subcommand(Command::new("info").about("Version, processor, threads, memory and devices"))
 }
 
@@ -41,6 +43,8 @@ fn main() -> ExitCode {
     };
     let matches = command().get_matches_from(args);
     let outcome = match matches.subcommand() {
+        Some(("convert", m)) => files::convert(m),
+        Some(("inspect", m)) => files::inspect(m),
         Some(("info", _)) => {
             info::print();
             Ok(())
