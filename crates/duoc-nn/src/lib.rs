@@ -40,6 +40,9 @@ mod options;
 
 pub mod base;
 pub mod call;
+pub mod checkpoint;
+pub mod clip;
+pub mod guard;
 pub mod init;
 pub mod layers;
 pub mod module;
@@ -47,15 +50,22 @@ pub mod optim;
 pub mod param;
 mod repr;
 pub mod state;
+pub mod summary;
+pub mod vector;
 
 pub use base::{Base, RemovableHandle};
 pub use call::{Layer, Observer, Outputs, call, observe};
+pub use checkpoint::{checkpoint, checkpoint_layer};
+pub use clip::{clip_grad_norm_, clip_grad_value_, clip_grads_with_norm_, get_total_norm};
 pub use duoc_nn_derive::Module;
+pub use guard::nan_guard;
 pub use layers::*;
 pub use module::{Field, FieldMut, Module, ModuleId, Part, Placement, deep_copy};
 pub use options::Factory;
 pub use param::{Buffer, Param};
 pub use state::{LoadReport, StateDict};
+pub use summary::{Summary, summarize};
+pub use vector::{parameters_to_vector, vector_to_parameters};
 
 /// How Python writes a truth value, for `extra_repr`.
 pub(crate) fn python_bool(b: bool) -> &'static str {

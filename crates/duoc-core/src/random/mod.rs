@@ -173,6 +173,11 @@ pub(crate) fn or_default(generator: Option<&Generator>) -> Generator {
         .unwrap_or_else(|| default_generator().clone())
 }
 
+/// The generator that operations without one use on this thread: that of [`with_generator`], or the default one.
+pub fn current_generator() -> Generator {
+    or_default(None)
+}
+
 /// Starts the default generator's stream of `seed` and returns the generator.
 pub fn manual_seed(seed: u64) -> &'static Generator {
     default_generator().manual_seed(seed)

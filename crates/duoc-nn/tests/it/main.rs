@@ -6,4 +6,5 @@ mod golden;
 mod init;
 mod modules;
 mod optim;
+mod tools;
 mod tree;
