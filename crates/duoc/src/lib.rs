@@ -50,6 +50,7 @@ pub use duoc_core::*;
 pub use duoc_data as data;
 pub use duoc_io as io;
 pub use duoc_nn as nn;
+pub use duoc_train as train;
 
 /// The version of this library.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -14,7 +14,7 @@ use duoc::prelude::*;
 use duoc_data::digits;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::chart;
+use duoc::train::curve;
 
 /// Images that are held out: the network is judged by them and never sees them before.
 const HELD_OUT: usize = 360;
@@ -228,7 +228,7 @@ fn confusion(trained: &Trained, colour: bool) -> String {
 fn save(trained: &Trained, seed: u64, runs: &Path) -> Result<()> {
     std::fs::create_dir_all(runs).map_err(|e| duoc::Error::from(e).at(runs.display()))?;
     let (curve, weights) = (runs.join("digits-loss.svg"), runs.join("digits.safetensors"));
-    let svg = chart::loss_curve("Loss of each epoch, handwritten digits", &trained.losses);
+    let svg = curve::loss_curve("Loss of each epoch, handwritten digits", &trained.losses);
     duoc_io::write_atomically(&curve, |f| f.write_all(svg.as_bytes()))?;
     let facts = [
         ("seed", seed.to_string()),

@@ -1,7 +1,6 @@
 //! `duoc tour`: the course, cell by cell, and then a network that learns to read digits.
 
 mod cells;
-mod chart;
 mod digits;
 mod page;
 

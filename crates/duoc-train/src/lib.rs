@@ -1,0 +1,14 @@
+//! Training runs: what is saved of them, what is measured in them, and how that is shown.
+//!
+//! * [`Checkpoint`]: model, optimiser, schedule and random state in one `.pt` file; a run goes on from it bit for bit.
+//! * [`Metrics`]: a CSV file, TensorBoard events ([`events`]) and SVG curves ([`curve`]).
+
+#![forbid(unsafe_code)]
+
+pub mod checkpoint;
+pub mod curve;
+pub mod events;
+pub mod metrics;
+
+pub use checkpoint::Checkpoint;
+pub use metrics::{Measure, Metrics};

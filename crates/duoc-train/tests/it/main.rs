@@ -1,0 +1,4 @@
+//! The integration tests of duoc-train, one binary.
+
+mod checkpoint;
+mod metrics;
