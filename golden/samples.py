@@ -14,7 +14,7 @@ from encode import line, tensors_of
 
 # Families of the database that are not part of the tensor itself, and entries that are not ops.
 EXCLUDED = re.compile(
-    r"(linalg|fft|signal|masked|sparse|special|torch)\.|nn\.functional\.(?!relu$|softmax|log_softmax|linear$|one_hot$)|_|jit"
+    r"(linalg|fft|signal|masked|sparse|special|torch)\.|nn\.functional\.(?!relu$|softmax|log_softmax|linear$|bilinear$|one_hot$)|_|jit"
     r"|(H|T|mH|mT|item|complex|view_as_complex|view_as_real|resolve_conj|resolve_neg|polar|istft|stft|svd|pca|lu|lu_.*"
     r"|cholesky.*|geqrf|ormqr|pinverse|svd_lowrank|pca_lowrank|cfloat|cdouble|chalf|native_.*|max_pool2d.*|grid_sampler.*"
     r"|to_sparse|broadcast_shapes|logdet|hash_tensor|histogramdd|triangular_solve|nonzero_static|empty.*|new_empty.*"
@@ -23,7 +23,7 @@ COUNTS = [(torch.float64, 8), (torch.float32, 3), (torch.int64, 3), (torch.bool,
           (torch.bfloat16, 1), (torch.uint8, 1), (torch.int32, 1)]
 LARGEST = 64  # elements of all arguments together, where an op has samples that small
 LONGEST = 12_000  # characters of a case
-ATEN_NAMES = {"nn.functional.relu": "relu", "nn.functional.linear": "linear", "nn.functional.one_hot": "one_hot",
+ATEN_NAMES = {"nn.functional.relu": "relu", "nn.functional.linear": "linear", "nn.functional.bilinear": "bilinear", "nn.functional.one_hot": "one_hot",
               "true_divide": "true_divide", "byte": None, "char": None, "short": None, "int": None, "long": None,
               "half": None, "float": None, "double": None, "bfloat16": None, "bool": None, "atleast_1d": "atleast_1d"}
 

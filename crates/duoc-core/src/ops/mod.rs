@@ -6,6 +6,7 @@
 pub mod activation;
 pub mod addr;
 pub mod arith;
+pub mod bilinear;
 pub mod bits;
 pub mod blend;
 pub mod compare;
@@ -53,6 +54,7 @@ pub static FAMILIES: &[&[&Op]] = &[
     activation::OPS,
     addr::OPS,
     arith::OPS,
+    bilinear::OPS,
     bits::OPS,
     blend::OPS,
     compare::OPS,

@@ -2,6 +2,7 @@
 
 from ... import _C
 
-__all__ = ["linear"]
+__all__ = ["bilinear", "linear"]
 
+bilinear = _C._ops.bilinear
 linear = _C._ops.linear

@@ -59,7 +59,8 @@ fn check(case: &Case) -> Result<(), String> {
     match (case.get("error").as_array(), outcome) {
         (None, Ok(found)) => found,
         (None, Err(e)) => Err(format!("{}: {}", class(&e), e.message())),
-        (Some(want), Ok(_)) => Err(format!("no error instead of {want:?}")),
+        (Some(_), Ok(Err(e))) => Err(e),
+        (Some(want), Ok(Ok(()))) => Err(format!("no error instead of {want:?}")),
         (Some(want), Err(e)) if want[0] == class(&e) => Ok(()),
         (Some(want), Err(e)) => Err(format!("{}: {} instead of {want:?}", class(&e), e.message())),
     }
