@@ -5,9 +5,10 @@
 
 use crate::base::{Base, Gradients, Hooks};
 use crate::module::{Module, ModuleId};
+use crate::summary::{self, Summary};
 use duoc_core::autograd::function::{self, Backward, Forward, Function};
 use duoc_core::autograd::is_grad_enabled;
-use duoc_core::{Error, OrThrow, Result, Tensor, catch};
+use duoc_core::{DType, Error, OrThrow, Result, Tensor, catch};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,6 +31,31 @@ pub trait Layer: Module {
     /// The output.
     fn try_forward(&self, input: &Tensor) -> Result<Tensor> {
         call(self.as_module(), &[input], |x| self.run(x[0]))
+    }
+
+    /// The table of the layers inside, from one pass over an input of this shape (see [`crate::summarize`]).
+    ///
+    /// ```
+    /// use duoc_nn::{Layer, Linear, sequential};
+    /// let mut net = sequential![Linear::new(64, 32), Linear::new(32, 10)];
+    /// let s = net.summary(&[8, 64]).unwrap();
+    /// assert_eq!(s.total_parameters, 64 * 32 + 32 + 32 * 10 + 10);
+    /// assert_eq!(s.multiply_adds, 8 * (64 * 32 + 32 + 32 * 10 + 10));
+    /// assert!(s.to_string().contains("├─Linear: 1-1                            [8, 32]                   2,080"));
+    /// ```
+    fn summary(&mut self, shape: &[i64]) -> Result<Summary>
+    where
+        Self: Sized,
+    {
+        summary::of_layer(self, shape, DType::F32)
+    }
+
+    /// As [`Layer::summary`] for an input of another dtype: zeros, which are valid class numbers and tokens too.
+    fn summary_of(&mut self, shape: &[i64], dtype: DType) -> Result<Summary>
+    where
+        Self: Sized,
+    {
+        summary::of_layer(self, shape, dtype)
     }
 }
 

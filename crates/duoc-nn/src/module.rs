@@ -650,6 +650,20 @@ impl<P: Part, const N: usize> Part for [P; N] {
     }
 }
 
+macro_rules! tuples {
+    ($(($($name:ident $i:tt)*))*) => { $(
+        impl<$($name: Part),*> Part for ($($name,)*) {
+            fn visit_part<'a>(&'a self, name: &str, f: &mut dyn FnMut(&str, Field<'a>)) {
+                $(self.$i.visit_part(&format!("{name}.{}", $i), f);)*
+            }
+            fn visit_part_mut<'a>(&'a mut self, name: &str, f: &mut dyn FnMut(&str, FieldMut<'a>)) {
+                $(self.$i.visit_part_mut(&format!("{name}.{}", $i), f);)*
+            }
+        }
+    )* };
+}
+tuples!((A 0 B 1) (A 0 B 1 C 2));
+
 macro_rules! plain {
     ($($t:ty),+ $(,)?) => { $(
         impl Part for $t {

@@ -257,30 +257,10 @@ fn watch<M: Module, T>(module: &M, run: impl FnOnce(&M) -> Result<T>) -> Result<
     })
 }
 
-/// Summaries of layers with one tensor.
-pub trait LayerSummary: Layer + Sized {
-    /// The summary of a pass over an input of this shape.
-    ///
-    /// ```
-    /// use duoc_nn::{Linear, sequential, summary::LayerSummary};
-    /// let mut net = sequential![Linear::new(64, 32), Linear::new(32, 10)];
-    /// let s = net.summary(&[8, 64]).unwrap();
-    /// assert_eq!(s.total_parameters, 64 * 32 + 32 + 32 * 10 + 10);
-    /// assert_eq!(s.multiply_adds, 8 * (64 * 32 + 32 + 32 * 10 + 10));
-    /// assert!(s.to_string().contains("├─Linear: 1-1                            [8, 32]                   2,080"));
-    /// ```
-    fn summary(&mut self, shape: &[i64]) -> Result<Summary> {
-        self.summary_of(shape, DType::F32)
-    }
-
-    /// As [`LayerSummary::summary`] for an input of another dtype: zeros, which are valid class numbers and tokens too.
-    fn summary_of(&mut self, shape: &[i64], dtype: DType) -> Result<Summary> {
-        let x = duoc_core::catch(|| Tensor::options().dtype(dtype).zeros(shape))?;
-        summarize(self, |m| m.try_forward(&x))
-    }
+pub(crate) fn of_layer<L: Layer>(layer: &mut L, shape: &[i64], dtype: DType) -> Result<Summary> {
+    let x = duoc_core::catch(|| Tensor::options().dtype(dtype).zeros(shape))?;
+    summarize(layer, |m| m.try_forward(&x))
 }
-
-impl<L: Layer + Sized> LayerSummary for L {}
 
 /// `1234567` as `1,234,567`.
 fn thousands(n: u64) -> String {

@@ -2,7 +2,6 @@
 
 use duoc_core::random::{Generator, with_generator};
 use duoc_core::{Result, Tensor};
-use duoc_nn::summary::LayerSummary;
 use duoc_nn::{
     Base, Layer, Linear, Module, ModuleList, Param, checkpoint, checkpoint_layer, clip_grad_norm_, clip_grad_value_,
     get_total_norm, nan_guard, parameters_to_vector, sequential, summarize, vector_to_parameters,
