@@ -48,6 +48,7 @@ pub mod layers;
 pub mod module;
 pub mod optim;
 pub mod param;
+pub mod parametrize;
 mod repr;
 pub mod state;
 pub mod summary;

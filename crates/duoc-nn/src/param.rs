@@ -99,6 +99,11 @@ impl Param {
         Ok(Param(Handle::new(leaf)))
     }
 
+    /// A handle to a tensor as it is, which may be a result with history: a weight that is computed for one call.
+    pub(crate) fn holding(tensor: Tensor) -> Param {
+        Param(Handle::new(tensor))
+    }
+
     /// A number that is the same for all handles to this parameter and for no other parameter.
     pub fn id(&self) -> u64 {
         self.0.0.id

@@ -29,11 +29,15 @@ impl<'a> Args<'a> {
 
     /// The argument, unless it is absent or None.
     pub fn get(&self, i: usize, name: &str) -> Option<&'a Json> {
+        self.given(i, name).filter(|j| !j.is_null())
+    }
+
+    /// The argument, which may be None (`null`), unless it is absent.
+    pub fn given(&self, i: usize, name: &str) -> Option<&'a Json> {
         let mut used = self.used.borrow_mut();
         used.insert(i.to_string());
         used.insert(name.to_string());
-        let found = self.args.get(i).or_else(|| self.kwargs.get(name));
-        found.filter(|j| !j.is_null())
+        self.args.get(i).or_else(|| self.kwargs.get(name))
     }
 
     /// Every argument was asked for: a table that overlooks one would compare the wrong layer.
