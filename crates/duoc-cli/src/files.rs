@@ -1,5 +1,6 @@
 //! `duoc inspect` and `duoc convert`: files of tensors, looked into and converted.
 
+use std::io::Write;
 use std::path::Path;
 
 use clap::{Arg, ArgMatches, Command};
@@ -31,8 +32,12 @@ fn path<'a>(m: &'a ArgMatches, id: &str) -> &'a Path {
 
 /// Prints what is in a file.
 pub fn inspect(m: &ArgMatches) -> Result<()> {
-    print!("{}", duoc::io::inspect(path(m, "FILE"))?);
-    Ok(())
+    let found = duoc::io::inspect(path(m, "FILE"))?;
+    match write!(std::io::stdout().lock(), "{found}") {
+        // `duoc inspect FILE | head` has seen enough.
+        Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => Ok(other?),
+    }
 }
 
 /// Converts, and says what was left out.

@@ -304,7 +304,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// The format's names, in its order of alignment.
-const DTYPES: [(&str, DType); 19] = [
+const DTYPES: [(&str, DType); 18] = [
     ("BOOL", DType::Bool),
     ("U8", DType::U8),
     ("I8", DType::I8),
@@ -323,7 +323,6 @@ const DTYPES: [(&str, DType); 19] = [
     ("F64", DType::F64),
     ("I64", DType::I64),
     ("U64", DType::U64),
-    ("C128", DType::C128),
 ];
 
 /// Names of the format that no dtype of ours has.
