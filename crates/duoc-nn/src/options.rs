@@ -55,6 +55,7 @@ impl Factory {
 /// }
 /// ```
 /// `name: Type as Argument` takes an argument of another type, which is turned into the field's by `into()`.
+#[macro_export]
 macro_rules! options {
     (
         $(#[$meta:meta])*
@@ -68,14 +69,14 @@ macro_rules! options {
         pub struct $Options {
             $(pub(crate) $required: $rt,)*
             $(pub(crate) $name: $ty,)*
-            pub(crate) factory: crate::Factory,
+            pub(crate) factory: $crate::Factory,
         }
 
         impl $Options {
             $(
                 $(#[$smeta])*
                 #[allow(clippy::useless_conversion)]
-                pub fn $name(mut self, $name: options!(@argument $ty $(, $via)?)) -> $Options {
+                pub fn $name(mut self, $name: $crate::options!(@argument $ty $(, $via)?)) -> $Options {
                     self.$name = $name.into();
                     self
                 }
@@ -90,6 +91,12 @@ macro_rules! options {
             /// Where the parameters lie.
             pub fn device(mut self, device: duoc_core::Device) -> $Options {
                 self.factory.device = Some(device);
+                self
+            }
+
+            /// Element type and place of the parameters at once.
+            pub fn factory(mut self, factory: $crate::Factory) -> $Options {
+                self.factory = factory;
                 self
             }
 
@@ -109,17 +116,17 @@ macro_rules! options {
             /// The layer with PyTorch's defaults for everything else; throws.
             #[track_caller]
             #[allow(clippy::new_without_default)]
-            pub fn new($($required: options!(@argument $rt $(, $rvia)?)),*) -> $Layer {
+            pub fn new($($required: $crate::options!(@argument $rt $(, $rvia)?)),*) -> $Layer {
                 $Layer::options($($required),*).build()
             }
 
             /// Options for a layer that differs from the defaults.
             #[allow(clippy::useless_conversion)]
-            pub fn options($($required: options!(@argument $rt $(, $rvia)?)),*) -> $Options {
+            pub fn options($($required: $crate::options!(@argument $rt $(, $rvia)?)),*) -> $Options {
                 $Options {
                     $($required: $required.into(),)*
                     $($name: $default,)*
-                    factory: crate::Factory::default(),
+                    factory: $crate::Factory::default(),
                 }
             }
         }

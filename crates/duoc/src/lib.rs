@@ -49,6 +49,7 @@ pub use duoc_core::random::manual_seed;
 pub use duoc_core::*;
 pub use duoc_data as data;
 pub use duoc_io as io;
+pub use duoc_models as models;
 pub use duoc_nn as nn;
 pub use duoc_train as train;
 
