@@ -389,7 +389,7 @@ gate!(OutputGate, output_gradients);
 /// Notes where an error arose, on the way out of the module; the root puts the path before the message.
 #[cold]
 fn failed(module: &dyn Module, inputs: &[&Tensor], e: Error) -> Error {
-    let known = FAILURE.with_borrow(|f| f.as_ref().is_some_and(|f| f.message == e.message()));
+    let known = FAILURE.with_borrow(|f| f.as_ref().is_some_and(|f| e.message().ends_with(&f.message)));
     if !known {
         let shapes: Vec<String> = inputs.iter().map(|t| format!("{:?}", t.shape())).collect();
         let kind = match module.children().is_empty() {

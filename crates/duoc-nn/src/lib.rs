@@ -46,6 +46,7 @@ pub mod guard;
 pub mod init;
 pub mod layers;
 pub mod module;
+mod operators;
 pub mod optim;
 pub mod param;
 pub mod parametrize;

@@ -20,7 +20,8 @@ fn numbers_tensors_and_texts() {
 #[test]
 fn collections() {
     let (x, label, name) =
-        <(Tensor, i64, String)>::collate(vec![(tensor![[1.0]], 3, "a".into()), (tensor![[2.0]], 4, "b".into())]).unwrap();
+        <(Tensor, i64, String)>::collate(vec![(tensor![[1.0]], 3, "a".into()), (tensor![[2.0]], 4, "b".into())])
+            .unwrap();
     assert_eq!(
         (x.shape(), label.to_vec::<i64>(), name),
         (&[2, 1][..], vec![3, 4], vec!["a".to_string(), "b".into()])
