@@ -8,6 +8,7 @@ mod iterable;
 mod state;
 mod workers;
 
+pub(crate) use fetch::contained;
 pub use iterable::{IterableDataset, IterableLoader, WorkerInfo};
 pub use state::LoaderState;
 

@@ -3,6 +3,8 @@
 mod collate;
 mod loader;
 mod order;
+mod readers;
+mod transforms;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
