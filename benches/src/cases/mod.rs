@@ -3,6 +3,7 @@
 //! A case exists when the ops that it names are in the registry. Small calls, whose overhead is what is measured, go
 //! through methods and operators; the others call the registry's entry, which costs nothing beside their work.
 
+mod data;
 mod elementwise;
 mod indexing;
 mod movement;
@@ -43,6 +44,7 @@ pub fn all() -> Vec<Case> {
     movement::joins(&mut s);
     products::cases(&mut s);
     random::cases(&mut s);
+    data::cases(&mut s);
     s.0
 }
 
