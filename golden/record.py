@@ -1,4 +1,4 @@
-"""Record what real PyTorch answers: `python golden/record.py [ops|modules|init|promotion|indexing|printing|random|optim]
+"""Record what real PyTorch answers: `python golden/record.py [ops|modules|init|models|promotion|indexing|printing|random|optim]
 [NAME-REGEX]`.
 
 Needs torch 2.15 and expecttest; the files it writes need neither to be checked. The answers come from fixed seeds and

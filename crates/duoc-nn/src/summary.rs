@@ -26,6 +26,8 @@ pub struct Row {
     pub output: Option<Vec<usize>>,
     /// Parameters that it has itself, without those of the modules inside.
     pub own_parameters: usize,
+    /// Those of them of which gradients are recorded; printed in parentheses if none are.
+    pub own_trainable: usize,
     /// Multiplications of a weight and an activation with an addition.
     pub multiply_adds: u64,
     /// Whether it was called before in this pass: its parameters count once.
@@ -58,6 +60,26 @@ impl Summary {
     /// Bytes of inputs, activations and parameters together.
     pub fn total_bytes(&self) -> usize {
         self.input_bytes + self.activation_bytes + self.parameter_bytes
+    }
+
+    /// The same with no lines deeper than `depth`; what was deeper is counted in the line that holds it.
+    #[must_use]
+    pub fn at_depth(mut self, depth: usize) -> Summary {
+        let mut kept: Vec<Row> = Vec::new();
+        for row in std::mem::take(&mut self.rows) {
+            match kept.last_mut() {
+                Some(holder) if row.depth > depth => {
+                    holder.multiply_adds += row.multiply_adds;
+                    if !row.is_repeated {
+                        holder.own_parameters += row.own_parameters;
+                        holder.own_trainable += row.own_trainable;
+                    }
+                }
+                _ => kept.push(row),
+            }
+        }
+        self.rows = kept;
+        self
     }
 }
 
@@ -141,6 +163,7 @@ impl State {
             index: self.rows.iter().filter(|r| r.depth == depth).count() + 1,
             output: None,
             own_parameters: 0,
+            own_trainable: 0,
             multiply_adds: 0,
             is_repeated: false,
             has_children,
@@ -182,7 +205,9 @@ impl Observer for Collector {
         self.holders(&mut state, &path);
         let is_repeated = !state.called.insert(id);
         let row = state.push(&path, module.kind(), !module.children().is_empty());
-        row.own_parameters = own_params(module).iter().map(|p| p.numel()).sum();
+        let own = own_params(module);
+        row.own_parameters = own.iter().map(|p| p.numel()).sum();
+        row.own_trainable = own.iter().filter(|p| p.requires_grad()).map(|p| p.numel()).sum();
         row.is_repeated = is_repeated;
         let place = state.rows.len() - 1;
         state.open.push(place);
@@ -306,6 +331,7 @@ impl fmt::Display for Summary {
             let params = match row.own_parameters {
                 0 => dash(),
                 _ if row.is_repeated => "(recursive)".to_string(),
+                n if row.own_trainable == 0 => format!("({})", thousands(n as u64)),
                 n => thousands(n as u64),
             };
             let adds = if row.multiply_adds == 0 {
@@ -316,8 +342,8 @@ impl fmt::Display for Summary {
             lines.push([name, shape, params, adds]);
         }
         let width = |c: usize| lines.iter().map(|l| l[c].chars().count()).max().unwrap_or(0);
-        let widths = [width(0).max(40), width(1).max(25), width(2).max(15), width(3).max(15)];
-        let rule = "=".repeat(widths.iter().sum::<usize>() + 3);
+        let widths = [width(0).max(40), width(1).max(25), width(2).max(25), width(3).max(25)];
+        let rule = "=".repeat(widths.iter().sum());
         writeln!(f, "{rule}")?;
         for (i, line) in lines.iter().enumerate() {
             let mut text = String::new();
