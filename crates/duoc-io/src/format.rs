@@ -98,16 +98,16 @@ fn detect(source: &dyn Source) -> Result<Format> {
 /// As the format's own loader.
 pub fn load(path: impl AsRef<Path>) -> Result<Object> {
     let path = path.as_ref();
-    load_as(path).map(|(_, object)| object)
+    load_as(path, pt::PtOptions::default()).map(|(_, object)| object)
 }
 
-pub(crate) fn load_as(path: &Path) -> Result<(Format, Object)> {
+pub(crate) fn load_as(path: &Path, options: pt::PtOptions) -> Result<(Format, Object)> {
     let disk = Disk::open(path)?;
     let read = || {
         let format = detect(&disk)?;
         let mut dict = Dict::new();
         match format {
-            Format::Pt => return Ok((format, pt::read(&disk, pt::PtOptions::default())?)),
+            Format::Pt => return Ok((format, pt::read(&disk, options)?)),
             Format::Safetensors => {
                 let mut file = safetensors::read(&disk)?;
                 for name in &file.order {
@@ -139,6 +139,11 @@ pub(crate) fn load_as(path: &Path) -> Result<(Format, Object)> {
     read().map_err(|e: duoc_core::Error| e.at(path.display()))
 }
 
+/// For looking into files: objects of unknown classes are shown as what they were made from.
+pub(crate) const TO_LOOK: pt::PtOptions = pt::PtOptions {
+    unknown_as_records: true,
+};
+
 /// What [`convert`] did.
 #[derive(Clone, Debug, Default)]
 pub struct Converted {
@@ -149,14 +154,15 @@ pub struct Converted {
 }
 
 /// Writes what is in the file `from`, whose format its contents say, into the file `to`, whose format its name says. The
-/// new file appears at once or not at all.
+/// new file appears at once or not at all. Of objects of unknown classes, as whole modules saved by PyTorch are, the tensors
+/// are written.
 ///
 /// # Errors
 /// As loading and saving; `ValueError` for a `.npy` file of other than one tensor.
 pub fn convert(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<Converted> {
     let (from, to) = (from.as_ref(), to.as_ref());
     let format = Format::of_name(to)?;
-    let (_, mut object) = load_as(from)?;
+    let (_, mut object) = load_as(from, TO_LOOK)?;
     // Modules of TorchScript cannot be written as such; their tensors can.
     if format == Format::Pt && !holds_records(&object) {
         pt::save_pt(to, &object)?;

@@ -54,17 +54,22 @@ pub struct Statistics {
     pub infinite: usize,
 }
 
-/// Reads a file of any of the formats and looks at every tensor.
+/// Reads a file of any of the formats and looks at every tensor. Nothing in the file is run; objects of unknown classes are
+/// shown as what they were made from.
 ///
 /// # Errors
 /// As [`load`](crate::load).
 pub fn inspect(path: impl AsRef<Path>) -> Result<Inspection> {
     let path = path.as_ref();
     let size = std::fs::metadata(path).map(|m| m.len()).unwrap_or(0);
-    let (format, object) = format::load_as(path)?;
+    let (format, object) = format::load_as(path, format::TO_LOOK)?;
     let (mut tensors, mut others) = (Vec::new(), Vec::new());
-    for (name, leaf) in object.leaves() {
-        match leaf {
+    let mut all = Vec::new();
+    object.visit(&mut String::new(), &mut |name, leaf| all.push((name.to_string(), leaf)));
+    for (name, part) in all {
+        match part {
+            Object::List(_) | Object::Tuple(_) | Object::Set(_) | Object::Dict(_) => {}
+            Object::Record(r) => others.push((name, format!("<an object made by {}>", r.class))),
             Object::Tensor(t) => tensors.push(TensorInfo {
                 name,
                 dtype: t.dtype(),

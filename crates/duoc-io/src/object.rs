@@ -65,6 +65,8 @@ pub struct Record {
     pub class: Arc<str>,
     /// What the class would be called with.
     pub args: Vec<Object>,
+    /// What is added to it, if it is a collection: items, or keys and values in turn.
+    pub items: Vec<Object>,
     /// Its state: for most classes a dictionary of attributes.
     pub state: Object,
 }
@@ -203,8 +205,19 @@ impl Object {
     /// Every value that is no collection, with its path, in order.
     pub fn leaves(&self) -> Vec<(String, &Object)> {
         let mut found = Vec::new();
-        self.walk(&mut String::new(), &mut found);
+        self.visit(&mut String::new(), &mut |path, object| {
+            if !object.is_collection() {
+                found.push((path.to_string(), object));
+            }
+        });
         found
+    }
+
+    fn is_collection(&self) -> bool {
+        matches!(
+            self,
+            Object::List(_) | Object::Tuple(_) | Object::Set(_) | Object::Dict(_) | Object::Record(_)
+        )
     }
 
     /// Every tensor with its path, in order: for a state dictionary, the parameters by name.
@@ -213,7 +226,9 @@ impl Object {
         self.leaves().into_iter().filter_map(tensor).collect()
     }
 
-    fn walk<'a>(&'a self, path: &mut String, found: &mut Vec<(String, &'a Object)>) {
+    /// Calls `f` with this value and every one below it, and their paths.
+    pub(crate) fn visit<'a>(&'a self, path: &mut String, f: &mut dyn FnMut(&str, &'a Object)) {
+        f(path, self);
         let mut below = |name: &dyn fmt::Display, child: &'a Object| {
             use fmt::Write;
             let before = path.len();
@@ -223,7 +238,7 @@ impl Object {
             } else {
                 write!(path, ".{name}")
             };
-            child.walk(path, found);
+            child.visit(path, f);
             path.truncate(before);
         };
         match self {
@@ -232,10 +247,16 @@ impl Object {
             }
             Object::Dict(d) => d.iter().for_each(|(key, child)| below(&key.key(), child)),
             Object::Record(r) => {
-                r.args.iter().enumerate().for_each(|(i, child)| below(&i, child));
-                r.state.walk(path, found);
+                let parts = r.args.iter().chain(&r.items);
+                parts.enumerate().for_each(|(i, child)| below(&i, child));
+                match &r.state {
+                    // Attributes are named as in Python.
+                    Object::Dict(d) => d.iter().for_each(|(key, child)| below(&key.key(), child)),
+                    Object::None => {}
+                    other => below(&"state", other),
+                }
             }
-            leaf => found.push((path.clone(), leaf)),
+            _ => {}
         }
     }
 

@@ -70,6 +70,7 @@ impl<F: FnMut(&StorageInfo) -> Result<Tensor>> Build<'_, F> {
             Value::Unknown(t) => Object::Record(Box::new(Record {
                 class: self.text(t),
                 args: Vec::new(),
+                items: Vec::new(),
                 state: Object::None,
             })),
         })
@@ -113,15 +114,15 @@ impl<F: FnMut(&StorageInfo) -> Result<Tensor>> Build<'_, F> {
             Node::Tensor(t) => Object::Tensor(self.tensor(n, t)?),
             Node::Storage(view) => Object::Tensor(self.whole(*view)?),
             Node::Record(record) => {
-                let (class, args, state) = **record;
-                let args = match self.object(args, depth)? {
+                let args = match self.object(record.args, depth)? {
                     Object::Tuple(args) => args,
                     other => bail!(Value, "a class in the file is called with {}", other.what()),
                 };
                 Object::Record(Box::new(Record {
-                    class: self.text(class),
+                    class: self.text(record.class),
                     args,
-                    state: self.object(state, depth)?,
+                    items: self.objects(&record.items, depth)?,
+                    state: self.object(record.state, depth)?,
                 }))
             }
         })

@@ -38,8 +38,16 @@ pub(crate) enum Node {
     Device(u32),
     Storage(StorageView),
     Tensor(Box<TensorNode>),
-    /// Class, arguments, state.
-    Record(Box<(u32, Value, Value)>),
+    /// An object of an unknown class.
+    Record(Box<RecordNode>),
+}
+
+/// What an object of an unknown class is made from.
+pub(crate) struct RecordNode {
+    pub(crate) class: u32,
+    pub(crate) args: Value,
+    pub(crate) items: Vec<Value>,
+    pub(crate) state: Value,
 }
 
 /// A part of a storage, in elements: all of it, but for views in old files.
@@ -458,6 +466,7 @@ impl<'a> Machine<'a> {
         match &mut self.nodes[n as usize] {
             Node::List(v) | Node::Set(v) => v.extend(items),
             Node::Dict(v, ..) if items.len().is_multiple_of(2) => v.extend(items),
+            Node::Record(record) => record.items.extend(items),
             _ => return Err(wrong("items are added to no collection")),
         }
         Ok(())
@@ -470,7 +479,7 @@ impl<'a> Machine<'a> {
         };
         match &mut self.nodes[n as usize] {
             Node::Dict(_, _, state) => *state = new,
-            Node::Record(record) => record.2 = new,
+            Node::Record(record) => record.state = new,
             // Attributes of tensors are Python's.
             Node::Tensor(_) => {}
             _ => return Err(wrong("a state is given to a plain value")),
@@ -534,7 +543,15 @@ impl<'a> Machine<'a> {
     fn reduce(&mut self, class: Value, args: Value) -> Result<Value> {
         let class = match class {
             Value::Global(g) => g,
-            Value::Unknown(name) => return self.node(Node::Record(Box::new((name, args, Value::None)))),
+            Value::Unknown(name) => {
+                self.charge(size_of::<RecordNode>())?;
+                return self.node(Node::Record(Box::new(RecordNode {
+                    class: name,
+                    args,
+                    items: Vec::new(),
+                    state: Value::None,
+                })));
+            }
             _ => return Err(wrong("something that is no name is called")),
         };
         let given = self.few(args)?;

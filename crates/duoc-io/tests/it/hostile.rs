@@ -224,3 +224,21 @@ fn a_storage_of_a_dtype_that_was_shared_keeps_one_dtype() {
     let file = pt_to_bytes(&x.into()).unwrap();
     assert_eq!(pt_from_bytes(&file).unwrap().tensor().unwrap().dtype(), DType::F32);
 }
+
+#[test]
+fn legacy_files_that_lie_are_refused() {
+    let good = std::fs::read(crate::data("legacy.pt")).unwrap();
+    for n in 0..good.len() {
+        refused(&good[..n]);
+    }
+    assert!(refused(&[&good[..], b"x"].concat()).contains("goes on for 1 bytes"));
+    // The number of elements before the last storage.
+    let mut longer = good.clone();
+    let place = good.windows(8).rposition(|w| w == 2u64.to_le_bytes()).unwrap();
+    longer[place..place + 8].copy_from_slice(&u64::MAX.to_le_bytes());
+    assert!(refused(&longer).contains("elements"));
+    let magic = good.windows(3).position(|w| w == [0x6c, 0xfc, 0x9c]).unwrap();
+    let mut other = good.clone();
+    other[magic] ^= 1;
+    assert!(refused(&other).contains("magic"));
+}

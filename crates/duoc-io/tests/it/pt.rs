@@ -156,6 +156,11 @@ fn a_class_that_is_not_allowed_is_named_and_never_made() {
         unknown_as_records: true,
     };
     let module = load_pt_with(data("module.pt"), options).unwrap();
+    let looked_at = duoc_io::inspect(data("module.pt")).unwrap();
+    assert_eq!(looked_at.tensors[0].name, "_parameters.weight");
+    let tensors = place("module.safetensors");
+    assert_eq!(duoc_io::convert(data("module.pt"), &tensors).unwrap().tensors, 2);
+    std::fs::remove_file(&tensors).unwrap();
     assert_eq!(
         module.at("_parameters.weight").unwrap().tensor().unwrap().shape(),
         [1, 2]
