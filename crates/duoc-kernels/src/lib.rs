@@ -7,6 +7,7 @@
 //! * [`dtype`]: the element types and the macros that turn a run-time [`DType`] into a type.
 //! * [`copy`], [`fill`]: moving, converting and filling memory.
 //! * [`matmul`]: matrix products.
+//! * [`cross_entropy`], [`ctc`]: losses over classes and over label sequences.
 //! * [`index`], [`join`]: moving by index and mask, joining.
 //! * [`nd`]: the outer n-dimensional iteration, type-erased and compiled once, over [`Loop2d`] inner loops.
 //! * [`optim`]: steps of optimisers on many parameters at once.
@@ -21,6 +22,8 @@
 //! * [`sys`]: calls to the operating system.
 
 pub mod copy;
+pub mod cross_entropy;
+pub mod ctc;
 pub mod dtype;
 pub mod fill;
 pub mod index;

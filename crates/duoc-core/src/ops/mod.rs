@@ -12,6 +12,7 @@ pub mod blend;
 pub mod compare;
 pub mod contract;
 pub mod copy;
+pub mod ctc;
 pub mod dims;
 pub mod division;
 mod draw;
@@ -23,9 +24,12 @@ pub mod gamma;
 pub mod index;
 pub mod index_fill;
 pub mod join;
+pub mod loss;
+pub mod margin;
 pub mod mask;
 pub mod matmul;
 pub mod moments;
+pub mod nll;
 pub mod parts;
 pub mod patch;
 pub mod pointwise;
@@ -33,12 +37,14 @@ pub mod power;
 pub mod random;
 pub mod range;
 pub mod rearrange;
+pub mod rectifier;
 pub mod reduce;
 pub mod sample;
 pub mod scan;
 pub mod scatter;
 pub mod shape;
 pub mod sign;
+pub mod smooth;
 pub mod softmax;
 pub mod sort;
 pub mod split;
@@ -60,6 +66,7 @@ pub static FAMILIES: &[&[&Op]] = &[
     compare::OPS,
     contract::OPS,
     copy::OPS,
+    ctc::OPS,
     dims::OPS,
     division::OPS,
     dropout::OPS,
@@ -70,21 +77,26 @@ pub static FAMILIES: &[&[&Op]] = &[
     index::OPS,
     index_fill::OPS,
     join::OPS,
+    loss::OPS,
+    margin::OPS,
     mask::OPS,
     matmul::OPS,
     moments::OPS,
+    nll::OPS,
     parts::OPS,
     patch::OPS,
     power::OPS,
     random::OPS,
     range::OPS,
     rearrange::OPS,
+    rectifier::OPS,
     reduce::OPS,
     sample::OPS,
     scan::OPS,
     scatter::OPS,
     shape::OPS,
     sign::OPS,
+    smooth::OPS,
     softmax::OPS,
     sort::OPS,
     split::OPS,

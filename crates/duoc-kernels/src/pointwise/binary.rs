@@ -287,6 +287,68 @@ binary_rows! {
         let z = (x * c(p.f[0])).exp();
         if x * c(p.f[0]) > c(p.f[1]) { g } else { g * z / (z + T::ONE) }
     }, 12;
+    /// Gradient `a` through [`super::Unary::Mish`] at `b`.
+    MishBackward float |g, x, p| {
+        let (s, t) = (x.sigmoid(), x.exp().log1p().tanh());
+        g * (t + x * s * (T::ONE - t * t))
+    }, 30;
+    /// Gradient `a` through [`super::Unary::Elu`] at `b`.
+    EluBackward float |g, x, p| if x <= T::ZERO {
+        g * c::<T>(p.f[2]) * c(p.f[0]) * (x * c(p.f[2])).exp()
+    } else {
+        g * c(p.f[1])
+    }, 8;
+    /// Gradient `a` through [`super::Unary::Elu`] whose result is `b`.
+    EluBackwardOfResult float |g, y, p| if y <= T::ZERO {
+        g * c::<T>(p.f[2]) * (y + c(p.f[0]))
+    } else {
+        g * c(p.f[1])
+    }, 2;
+    /// `a` where `b` is strictly between scalars 0 and 1, else 0.
+    InsideBackward float |g, x, p| if x > T::scalar(p, 0) && x < T::scalar(p, 1) { g } else { T::ZERO }, 1;
+    /// `a` where `b` is outside `[-f[0], f[0]]`, else 0.
+    OutsideBackward float |g, x, p| if x >= c(-p.f[0]) && x <= c(p.f[0]) { T::ZERO } else { g }, 1;
+    /// Gradient `a` through [`super::Unary::Hardswish`] at `b`.
+    HardswishBackward float |g, x, p| if x <= c(-3.0) {
+        T::ZERO
+    } else if x < c(3.0) {
+        g * (x / c(3.0) + c(0.5))
+    } else {
+        g
+    }, 2;
+    /// `|a - b|`.
+    AbsoluteError float |x, y, p| (x - y).magnitude(), 1;
+    /// `f[0] sign(a - b)`.
+    AbsoluteErrorSlope float |x, y, p| {
+        let d = x - y;
+        if d > T::ZERO { c(p.f[0]) } else if d < T::ZERO { c(-p.f[0]) } else { d * T::ZERO }
+    }, 1;
+    /// `(a - b)^2`.
+    SquaredError float |x, y, p| (x - y) * (x - y), 1;
+    /// `2 f[0] (a - b)`.
+    SquaredErrorSlope float |x, y, p| (x - y) * c(2.0 * p.f[0]), 1;
+    /// `d^2 / (2 f[1])` for `d = |a - b|` below `f[1]`, else `d - f[1] / 2`.
+    SmoothError float |x, y, p| {
+        let (d, beta) = ((x - y).magnitude(), c::<T>(p.f[1]));
+        if d < beta { c::<T>(0.5) * d * d / beta } else { d - c::<T>(0.5) * beta }
+    }, 3;
+    /// `f[0]` times the slope of [`Binary::SmoothError`].
+    SmoothErrorSlope float |x, y, p| {
+        let (d, beta, s) = (x - y, c::<T>(p.f[1]), c::<T>(p.f[0]));
+        if d.magnitude() < beta { s * d / beta } else if d > T::ZERO { s } else if d < T::ZERO { -s } else { d * T::ZERO }
+    }, 3;
+    /// `d^2 / 2` for `d = |a - b|` up to `f[1]`, else `f[1] (d - f[1] / 2)`.
+    HuberError float |x, y, p| {
+        let (d, delta) = ((x - y).magnitude(), c::<T>(p.f[1]));
+        if d <= delta { c::<T>(0.5) * d * d } else { delta * (d - c::<T>(0.5) * delta) }
+    }, 3;
+    /// `f[0]` times the slope of [`Binary::HuberError`].
+    HuberErrorSlope float |x, y, p| {
+        let (d, delta, s) = (x - y, c::<T>(p.f[1]), c::<T>(p.f[0]));
+        if d < -delta { -s * delta } else if d > delta { s * delta } else { s * d }
+    }, 3;
+    /// Gradient `a` through [`super::Unary::LogSigmoid`] at `b`: `a sigmoid(-b)`.
+    LogSigmoidBackward float |g, x, p| g * (-x).sigmoid(), 9;
 }
 
 /// Interpolation from the nearer end, so that both ends are exact.
