@@ -606,7 +606,7 @@ def record_all(write, only=None):
                 case = record(name, args, kwargs, grad=True)
             except NotRecordable:
                 continue
-            if family is slopes:
+            if family is slopes or getattr(family, "corner", False):
                 case["corner"] = True
             key = repr((case["op"], case["args"], case.get("kwargs")))
             if key not in seen:

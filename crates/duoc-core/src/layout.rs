@@ -211,12 +211,11 @@ impl Layout {
     /// `len` elements of dimension `d` from `start`, every `step`-th. The caller has clamped the range.
     pub fn slice(&self, d: usize, start: usize, len: usize, step: usize) -> Layout {
         let (mut shape, mut strides) = self.parts();
-        let offset = self.offset as isize
-            + if len > 0 || start > 0 {
-                start as isize * strides[d]
-            } else {
-                0
-            };
+        let offset = (self.offset as isize).saturating_add(if len > 0 || start > 0 {
+            (start as isize).saturating_mul(strides[d])
+        } else {
+            0
+        });
         let numel = self.numel.checked_div(self.shape[d]).unwrap_or(0) * len;
         shape[d] = len;
         strides[d] = strides[d].saturating_mul(step as isize);

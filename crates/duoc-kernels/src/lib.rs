@@ -8,6 +8,8 @@
 //! * [`copy`], [`fill`]: moving, converting and filling memory.
 //! * [`matmul`]: matrix products.
 //! * [`cross_entropy`], [`ctc`]: losses over classes and over label sequences.
+//! * [`embedding`]: gradients and norms of table rows; [`norm`]: batch, group, layer and root-mean-square normalisation;
+//!   [`pad`]: borders; [`pool`]: pooling.
 //! * [`index`], [`join`]: moving by index and mask, joining.
 //! * [`nd`]: the outer n-dimensional iteration, type-erased and compiled once, over [`Loop2d`] inner loops.
 //! * [`optim`]: steps of optimisers on many parameters at once.
@@ -21,10 +23,12 @@
 //! * [`sort`]: sorting and selecting along lines.
 //! * [`sys`]: calls to the operating system.
 
+mod cell;
 pub mod copy;
 pub mod cross_entropy;
 pub mod ctc;
 pub mod dtype;
+pub mod embedding;
 pub mod fill;
 pub mod index;
 pub mod join;
@@ -32,9 +36,12 @@ pub mod lines;
 pub mod math;
 pub mod matmul;
 pub mod nd;
+pub mod norm;
 pub mod optim;
+pub mod pad;
 pub mod par;
 pub mod pointwise;
+pub mod pool;
 pub mod range;
 pub mod reduce;
 pub mod rng;

@@ -14,10 +14,13 @@ pub mod contract;
 pub mod copy;
 pub mod ctc;
 pub mod dims;
+pub mod distance;
 pub mod division;
 mod draw;
 pub mod dropout;
 pub mod einsum;
+pub mod embedding;
+pub mod embedding_bag;
 pub mod extreme;
 pub mod factory;
 pub mod gamma;
@@ -30,9 +33,12 @@ pub mod mask;
 pub mod matmul;
 pub mod moments;
 pub mod nll;
+pub mod norm;
+pub mod pad;
 pub mod parts;
 pub mod patch;
 pub mod pointwise;
+pub mod pool;
 pub mod power;
 pub mod random;
 pub mod range;
@@ -68,9 +74,12 @@ pub static FAMILIES: &[&[&Op]] = &[
     copy::OPS,
     ctc::OPS,
     dims::OPS,
+    distance::OPS,
     division::OPS,
     dropout::OPS,
     einsum::OPS,
+    embedding::OPS,
+    embedding_bag::OPS,
     extreme::OPS,
     factory::OPS,
     gamma::OPS,
@@ -83,8 +92,18 @@ pub static FAMILIES: &[&[&Op]] = &[
     matmul::OPS,
     moments::OPS,
     nll::OPS,
+    norm::batch::OPS,
+    norm::group::OPS,
+    norm::layer::OPS,
+    norm::weight::OPS,
+    pad::OPS,
     parts::OPS,
     patch::OPS,
+    pool::adaptive::OPS,
+    pool::average::OPS,
+    pool::fractional::OPS,
+    pool::max::OPS,
+    pool::unpool::OPS,
     power::OPS,
     random::OPS,
     range::OPS,
