@@ -10,6 +10,7 @@ use duoc_core::autograd::function::{self, Backward, Forward, Function};
 use duoc_core::autograd::is_grad_enabled;
 use duoc_core::{DType, Error, OrThrow, Result, Tensor, catch};
 use std::cell::{Cell, RefCell};
+use std::fmt;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -56,6 +57,18 @@ pub trait Layer: Module {
         Self: Sized,
     {
         summary::of_layer(self, shape, dtype)
+    }
+}
+
+impl fmt::Display for dyn Layer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.repr())
+    }
+}
+
+impl fmt::Debug for dyn Layer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.repr())
     }
 }
 

@@ -237,6 +237,14 @@ pub trait Module: AsModule + Send + Sync + 'static {
         found.ok_or_else(|| missing_attribute(self.as_module(), name))
     }
 
+    /// The buffer with a name such as `bn1.running_mean`.
+    fn get_buffer(&self, name: &str) -> Result<Buffer> {
+        let found = self.named_buffers().into_iter().find(|(n, _)| n == name);
+        found
+            .map(|(_, b)| b)
+            .ok_or_else(|| missing_attribute(self.as_module(), name))
+    }
+
     /// Number of elements of all parameters, each parameter counted once.
     fn num_parameters(&self) -> usize {
         self.parameters().iter().map(|p| p.numel()).sum()
@@ -571,7 +579,16 @@ impl<M: Module + ?Sized> Module for Box<M> {
 }
 
 /// What a field of a module may be: a parameter, a buffer, a module, an `Option` or `Vec` of these, or a plain value,
-/// which is passed over.
+/// which is passed over. A field of another type does not compile, and the compiler says what to write:
+///
+/// ```compile_fail,E0277
+/// use duoc_nn::{Linear, Module};
+/// #[derive(Module)]
+/// struct Net {
+///     fc: Linear,
+///     since: std::time::Instant,
+/// }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a part of a module",
     note = "parts are Param, Buffer, modules (`#[derive(Module)]`), Option and Vec of them, numbers and text",

@@ -388,3 +388,71 @@ fn a_module_with_several_arguments_uses_the_same_call() {
         .unwrap_err();
     assert!(e.message().starts_with("right: Linear(in_features=4"), "{e}");
 }
+
+#[test]
+fn a_panic_leaves_the_next_calls_as_they_were() {
+    #[derive(Module)]
+    struct Bad {
+        inner: Linear,
+    }
+    impl Layer for Bad {
+        fn run(&self, x: &Tensor) -> Result<Tensor> {
+            let hook = self
+                .inner
+                .register_forward_pre_hook(Arc::new(|_, _| panic!("from a hook")))?;
+            let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.inner.forward(x)));
+            hook.remove();
+            assert!(outcome.is_err());
+            self.inner.try_forward(x)
+        }
+    }
+    let net = Bad {
+        inner: Linear::new(2, 2),
+    };
+    assert_eq!(net.forward(&Tensor::ones(&[1, 2])).shape(), [1, 2]);
+    let layer = Linear::new(3, 3);
+    let hook = layer
+        .register_forward_hook(Arc::new(|_, _, _| panic!("from a hook")))
+        .unwrap();
+    let called = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| layer.forward(&Tensor::ones(&[3]))));
+    assert!(called.is_err());
+    hook.remove();
+    // The depth of calls is what it was: the next error is resolved at its own root.
+    let e = sequential![Linear::new(2, 2)]
+        .try_forward(&Tensor::ones(&[3]))
+        .unwrap_err();
+    assert!(e.message().starts_with("0: Linear("), "{e}");
+}
+
+#[test]
+fn many_threads_use_one_network() {
+    let net = Arc::new(sequential![Linear::new(3, 4), Linear::new(4, 2)]);
+    let x = Tensor::ones(&[5, 3]);
+    let want = net.forward(&x).to_vec::<f32>();
+    std::thread::scope(|s| {
+        for _ in 0..4 {
+            let (net, x, want) = (net.clone(), &x, &want);
+            s.spawn(move || {
+                for _ in 0..20 {
+                    assert_eq!(net.forward(x).to_vec::<f32>(), *want);
+                    assert!(
+                        net.try_forward(&Tensor::ones(&[7]))
+                            .unwrap_err()
+                            .message()
+                            .starts_with("0: ")
+                    );
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn a_layer_behind_the_trait_prints_and_converts() {
+    let mut layer: Box<dyn Layer> = Box::new(sequential![Linear::new(2, 1)]);
+    assert!(format!("{layer} {layer:?}").starts_with("Sequential(\n  (0): Linear("));
+    layer.to(DType::F64).unwrap();
+    assert_eq!(layer.get_parameter("0.weight").unwrap().dtype(), DType::F64);
+    assert!(layer.get_buffer("0.running_mean").is_err());
+    assert!(layer.as_any().downcast_ref::<duoc_nn::Sequential>().is_some());
+}
