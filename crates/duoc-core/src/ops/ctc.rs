@@ -36,12 +36,6 @@ impl Labels {
     fn new(shape: [usize; 3], targets: &Tensor, inputs: &[i64], lengths: &[i64], blank: i64) -> Result<Labels> {
         let [time, n, classes] = shape;
         ensure!(
-            matches!(targets.dtype(), DType::I32 | DType::I64),
-            Runtime,
-            "targets must be Int or Long, but are {}",
-            targets.dtype().scalar_type_name()
-        );
-        ensure!(
             0 <= blank && (blank as u64) < classes as u64,
             Runtime,
             "blank must be in label range: {blank} is not a class of 0 to {}",

@@ -239,11 +239,18 @@ fn recorded<const N: usize>(
 
 fn soft_margin_loss_body(x: &Tensor, y: &Tensor, reduction: i64) -> Result<Tensor> {
     crate::layout::broadcast(x.shape(), y.shape())?;
+    let dtype = result_type(&[x, y]);
+    ensure!(
+        dtype.is_differentiable(),
+        Runtime,
+        "result type Float can't be cast to the desired output type {}",
+        dtype.scalar_type_name()
+    );
     recorded(
         "SoftMarginLossBackward0",
         [x, y],
         reduction,
-        || (-(y * x)).exp().log1p(),
+        || (-(x * y)).exp().log1p(),
         // d/dx ln(1 + e^(-y x)) = -y sigmoid(-y x), and so for y.
         |[x, y], i| [y, x][i] * (-(y * x)).sigmoid() * -1,
     )
@@ -286,8 +293,8 @@ fn binary_cross_entropy_body(x: &Tensor, t: &Tensor, weight: Option<&Tensor>, re
             ((t - 1) * no - t * yes) * w
         },
         |[x, t, w], i| match i {
-            0 => (x - t) / ((x * -1 + 1) * x).clamp_min(1e-12) * w,
-            _ => ((x * -1 + 1).log().clamp_min(-100) - x.log().clamp_min(-100)) * w,
+            0 => (x - t) / ((x * -1 + 1) * x).clamp_min(f64::from(1e-12f32)) * w,
+            _ => ((-x).log1p() - x.log()) * w,
         },
     )
 }

@@ -37,7 +37,7 @@ fn multi_margin_loss_body(
     reduction: i64,
 ) -> Result<Tensor> {
     let (p, margin, reduction) = (p.to_f64(), margin.to_f64(), Reduction::of(reduction)?);
-    ensure!(p == 1.0 || p == 2.0, Value, "only p == 1 and p == 2 supported");
+    ensure!(p == 1.0 || p == 2.0, Runtime, "only p == 1 and p == 2 supported");
     let classes = x.shape().last().copied().unwrap_or(1);
     let rows = if x.dim() == 2 { x.shape()[0] } else { 1 };
     ensure!(
@@ -49,8 +49,9 @@ fn multi_margin_loss_body(
     ensure!(
         target.dim() <= 1 && target.numel() == rows,
         Runtime,
-        "inconsistent target size, expected {rows} but got {:?}",
-        target.shape()
+        "multi_margin_loss: target tensor should be 1-D with size equal to the number of input samples (batch size). Expected target size [{rows}], but got {:?}. Input has shape {:?}.",
+        target.shape(),
+        x.shape()
     );
     floating("multi_margin_loss_cpu", x)?;
     ensure!(
@@ -93,7 +94,7 @@ fn multi_margin_loss_body(
             terms = &terms * &terms;
         }
         if let Some(w) = &weights {
-            terms = terms * w;
+            terms *= w;
         }
         let others = super::scatter::scatter_value(&terms.detach().ones_like(), 1, &column, Scalar::Int(0))?;
         Ok((terms * others).sum_dim(&[1], false) / classes as f64)
@@ -136,7 +137,7 @@ fn multilabel_margin_loss_body(x: &Tensor, target: &Tensor, reduction: i64) -> R
         if let Some(t) = high.with_slice::<i64, _>(|ts| ts.iter().copied().find(|t| *t >= classes as i64))? {
             bail!(
                 Runtime,
-                "target is out of range: {t} is not a class of 0 to {}",
+                "argument #2 'target' is out of range: {t} is not a class of 0 to {}",
                 classes - 1
             );
         }

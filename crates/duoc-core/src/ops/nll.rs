@@ -170,10 +170,10 @@ fn weighted(values: &Tensor, weights: &Tensor, ignored: bool) -> Result<Tensor> 
 }
 
 /// The gradient of each row's loss from that of the reduced loss.
-fn of_rows(g: &Tensor, reduction: Reduction, weights: &Tensor, total: &Tensor) -> Result<Tensor> {
+fn of_rows(g: &Tensor, reduction: Reduction, weights: &Tensor, total: &Tensor, ignored: bool) -> Result<Tensor> {
     match reduction {
-        Reduction::Mean => mul(&div(g, total)?, weights),
-        _ => mul(g, weights),
+        Reduction::Mean => weighted(&div(g, total)?, weights, ignored),
+        _ => weighted(g, weights, ignored),
     }
 }
 
@@ -186,12 +186,12 @@ fn nll_rows(x: &Tensor, c: Classes, reduction: Reduction, node: &'static str) ->
         c.reduce(&losses, reduction)?
     };
     let shape: Vec<i64> = x.shape().iter().map(|n| *n as i64).collect();
-    let dtype = x.dtype();
+    let (dtype, ignored) = (x.dtype(), c.ignored);
     out.record(node, [x], |r| {
         let (target, weights, total) = (r.keep(&c.target), r.keep(&c.weights), r.keep(&total));
         move |ctx: &Ctx, g: &Tensor| {
             let (target, weights, total) = (ctx.get(target)?, ctx.get(weights)?, ctx.get(total)?);
-            let rows = of_rows(g, reduction, &weights, &total)?;
+            let rows = of_rows(g, reduction, &weights, &total, ignored)?;
             let zeros = catch(|| Tensor::options().dtype(dtype).zeros(&shape))?;
             scatter(&zeros, 1, &unsqueeze(&target, 1)?, &unsqueeze(&catch(|| -rows)?, 1)?)
         }
@@ -337,7 +337,11 @@ fn cross_entropy_body(
 ) -> Result<Tensor> {
     let way = Reduction::of(reduction)?;
     let class_dim = i64::from(x.dim() > 1);
-    ensure!(x.dim() > 0, Value, "Expected 1 or more dimensions (got {})", x.dim());
+    ensure!(
+        x.dim() > 0 || target.dim() == 0 && !target.dtype().is_float(),
+        Index,
+        "Dimension specified as 0 but tensor has no dimensions"
+    );
     if x.shape() == target.shape() {
         return of_probabilities(x, target, weight, way, class_dim, smoothing);
     }
@@ -390,6 +394,7 @@ fn fused(x: &Tensor, c: Classes, reduction: Reduction, node: &'static str) -> Re
         let (out, total) = c.reduce(&losses, reduction)?;
         (out, total, lse, dense)
     };
+    let ignored = c.ignored;
     out.record(node, [x], |r| {
         let saved = r.save(x);
         // Row-major memory that is not the input's own is kept rather than made again.
@@ -399,7 +404,7 @@ fn fused(x: &Tensor, c: Classes, reduction: Reduction, node: &'static str) -> Re
         move |ctx: &Ctx, g: &Tensor| {
             let x = ctx.get(saved)?;
             let (target, weights, total) = (ctx.get(target)?, ctx.get(weights)?, ctx.get(total)?);
-            let scale = of_rows(g, reduction, &weights, &total)?;
+            let scale = of_rows(g, reduction, &weights, &total, ignored)?;
             if is_grad_enabled() {
                 return slope(&x, &target, &scale);
             }
@@ -474,7 +479,7 @@ fn of_probabilities(
         "Expected floating point type for target with class probabilities, got {}",
         target.dtype().scalar_type_name()
     );
-    let classes = x.shape()[class_dim as usize];
+    let classes = x.shape().get(class_dim as usize).copied().unwrap_or(1);
     if let Some(w) = weight {
         ensure!(
             w.dim() == 1 && w.numel() == classes,

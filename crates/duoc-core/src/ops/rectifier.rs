@@ -147,7 +147,7 @@ fn elu_backward_body(
             true => x.full_like(i),
             false => (x * i).exp() * (negative * i * i),
         };
-        curved.where_(&x.le(0), 0)
+        curved.zeros_like().where_(&x.ge(0), &curved)
     };
     let op = if of_result {
         Binary::EluBackwardOfResult
@@ -172,7 +172,7 @@ fn selu_body(x: &Tensor) -> Result<Tensor> {
 fn celu_body(x: &Tensor, alpha: Scalar) -> Result<Tensor> {
     ensure!(
         alpha.to_f64() != 0.0,
-        ZeroDivision,
+        Runtime,
         "ZeroDivisionError: alpha cannot be 0 for CELU"
     );
     elu(x, alpha, ONE, Scalar::Float(1.0 / alpha.to_f64()))
@@ -185,10 +185,16 @@ fn hardtanh_body(x: &Tensor, min: Scalar, max: Scalar) -> Result<Tensor> {
     }
     let unsigned = matches!(dtype, DType::U8 | DType::U16 | DType::U32 | DType::U64);
     ensure!(
-        !unsigned || min.to_f64() >= 0.0 && max.to_f64() >= 0.0,
+        !unsigned || max.to_f64() >= 0.0,
         Runtime,
         "cannot do hardtanh on an unsigned type with negative limits"
     );
+    // No unsigned number is below a negative bound.
+    let min = if unsigned && min.to_f64() < 0.0 {
+        Scalar::Int(0)
+    } else {
+        min
+    };
     ensure!(
         min.to_f64() <= max.to_f64(),
         Value,
@@ -232,7 +238,8 @@ fn hardsigmoid_body(x: &Tensor) -> Result<Tensor> {
         let x = r.save(x);
         move |c: &Ctx, g: &Tensor| {
             let g = hardtanh_backward(g, &c.get(x)?, Scalar::Int(-3), Scalar::Int(3))?;
-            catch(|| g * (1.0 / 6.0))
+            // PyTorch's sixth is a float32 for every dtype.
+            catch(|| g * f64::from(1.0f32 / 6.0))
         }
     })
 }
@@ -280,10 +287,21 @@ fn hardshrink_body(x: &Tensor, lambd: Scalar) -> Result<Tensor> {
 
 fn softshrink_body(x: &Tensor, lambd: Scalar) -> Result<Tensor> {
     let l = lambd.to_f64();
+    if !x.dtype().is_differentiable() {
+        return Err(not_implemented("softshrink_check", x.dtype()));
+    }
+    let largest = match x.dtype() {
+        DType::F64 => f64::MAX,
+        DType::F16 => 65504.0,
+        DType::BF16 => f64::from(half::bf16::MAX),
+        _ => f64::from(f32::MAX),
+    };
     ensure!(
-        l >= 0.0,
+        (0.0..=largest).contains(&l),
         Runtime,
-        "lambda must be greater or equal to 0, but found to be {}.",
+        "lambda must be in range [0, {}] for input dtype {}, but found {}",
+        super::draw::general(largest),
+        x.dtype().scalar_type_name(),
         super::draw::general(l)
     );
     let p = Params::floats(&[l]);

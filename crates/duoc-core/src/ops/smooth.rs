@@ -198,7 +198,7 @@ fn softplus_backward_body(g: &Tensor, x: &Tensor, beta: Scalar, threshold: Scala
     let second = move |x: &Tensor| {
         let s = (x * b).sigmoid();
         let curved = &s * (&s * -1 + 1) * b;
-        curved.where_(&(x * b).le(t), 0)
+        curved.zeros_like().where_(&(x * b).gt(t), &curved)
     };
     let p = Params::floats(&[b, t]);
     let (op, node) = (Binary::SoftplusBackward, "SoftplusBackwardBackward0");
@@ -206,7 +206,18 @@ fn softplus_backward_body(g: &Tensor, x: &Tensor, beta: Scalar, threshold: Scala
 }
 
 fn log_sigmoid_body(x: &Tensor) -> Result<Tensor> {
-    let out = unary_row(Unary::LogSigmoid, "log_sigmoid_cpu", x, x.dtype(), Dest::New, &none())?;
+    let dense = {
+        let _off = crate::autograd::mode::grad_mode(false);
+        super::copy::contiguous(x, None)?
+    };
+    let out = unary_row(
+        Unary::LogSigmoid,
+        "log_sigmoid_cpu",
+        &dense,
+        x.dtype(),
+        Dest::New,
+        &none(),
+    )?;
     out.record("LogSigmoidBackward0", [x], |r| {
         let x = r.save(x);
         move |c: &Ctx, g: &Tensor| log_sigmoid_slope(g, &c.get(x)?)
@@ -236,7 +247,7 @@ fn glu_body(x: &Tensor, dim: i64) -> Result<Tensor> {
     let d = x.wrap_dim(dim)?;
     let n = x.shape()[d];
     ensure!(
-        n % 2 == 0,
+        n.is_multiple_of(2),
         Runtime,
         "Halving dimension must be even, but dimension {d} is size {n}"
     );

@@ -118,6 +118,13 @@ fn normalised(
     formula: fn(&Tensor, &Tensor, i64) -> Result<Tensor>,
 ) -> Result<Tensor> {
     let dtype = dtype.unwrap_or(x.dtype());
+    // PyTorch has a kernel of its own along the last dimension, and names it.
+    let last = x.wrap_dim(dim).is_ok_and(|d| d + 1 >= x.dim());
+    let name = &if last {
+        name.replace("softmax_", "softmax_lastdim_")
+    } else {
+        name.to_string()
+    };
     ensure!(
         dtype.is_float() && !dtype.is_float8(),
         NotImplemented,

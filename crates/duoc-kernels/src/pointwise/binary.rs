@@ -293,28 +293,28 @@ binary_rows! {
         g * (t + x * s * (T::ONE - t * t))
     }, 30;
     /// Gradient `a` through [`super::Unary::Elu`] at `b`.
-    EluBackward float |g, x, p| if x <= T::ZERO {
-        g * c::<T>(p.f[2]) * c(p.f[0]) * (x * c(p.f[2])).exp()
-    } else {
+    EluBackward float |g, x, p| if x > T::ZERO {
         g * c(p.f[1])
+    } else {
+        g * c::<T>(p.f[2]) * c(p.f[0]) * (x * c(p.f[2])).exp()
     }, 8;
     /// Gradient `a` through [`super::Unary::Elu`] whose result is `b`.
-    EluBackwardOfResult float |g, y, p| if y <= T::ZERO {
-        g * c::<T>(p.f[2]) * (y + c(p.f[0]))
-    } else {
+    EluBackwardOfResult float |g, y, p| if y > T::ZERO {
         g * c(p.f[1])
+    } else {
+        g * c::<T>(p.f[2]) * (y + c(p.f[0]))
     }, 2;
     /// `a` where `b` is strictly between scalars 0 and 1, else 0.
     InsideBackward float |g, x, p| if x > T::scalar(p, 0) && x < T::scalar(p, 1) { g } else { T::ZERO }, 1;
     /// `a` where `b` is outside `[-f[0], f[0]]`, else 0.
-    OutsideBackward float |g, x, p| if x >= c(-p.f[0]) && x <= c(p.f[0]) { T::ZERO } else { g }, 1;
+    OutsideBackward float |g, x, p| if x < c(-p.f[0]) || x > c(p.f[0]) { g } else { T::ZERO }, 1;
     /// Gradient `a` through [`super::Unary::Hardswish`] at `b`.
     HardswishBackward float |g, x, p| if x <= c(-3.0) {
         T::ZERO
-    } else if x < c(3.0) {
-        g * (x / c(3.0) + c(0.5))
-    } else {
+    } else if x >= c(3.0) {
         g
+    } else {
+        g * (x / c(3.0) + c(0.5))
     }, 2;
     /// `|a - b|`.
     AbsoluteError float |x, y, p| (x - y).magnitude(), 1;
