@@ -54,13 +54,14 @@ impl Factory {
 ///     }
 /// }
 /// ```
-/// `name: Type as Argument` takes an argument of another type, which is turned into the field's by `into()`.
+/// `name: Type as Argument` takes an argument of another type, which is turned into the field's by `into()`; with `=> Some`, what
+/// comes out is wrapped: `stride: Option<Sizes> as impl Into<Sizes> => Some = None` takes `stride(2)`.
 #[macro_export]
 macro_rules! options {
     (
         $(#[$meta:meta])*
         $Options:ident for $Layer:ident ( $($required:ident : $rt:ty $(as $rvia:ty)?),* $(,)? ) {
-            $( $(#[$smeta:meta])* $name:ident : $ty:ty $(as $via:ty)? = $default:expr ),* $(,)?
+            $( $(#[$smeta:meta])* $name:ident : $ty:ty $(as $via:ty)? $(=> $wrap:path)? = $default:expr ),* $(,)?
         }
     ) => {
         $(#[$meta])*
@@ -77,7 +78,7 @@ macro_rules! options {
                 $(#[$smeta])*
                 #[allow(clippy::useless_conversion)]
                 pub fn $name(mut self, $name: $crate::options!(@argument $ty $(, $via)?)) -> $Options {
-                    self.$name = $name.into();
+                    self.$name = $crate::options!(@wrapped $name $(, $wrap)?);
                     self
                 }
             )*
@@ -131,6 +132,8 @@ macro_rules! options {
             }
         }
     };
+    (@wrapped $name:ident) => { $name.into() };
+    (@wrapped $name:ident, $wrap:path) => { $wrap($name.into()) };
     (@argument $ty:ty) => { $ty };
     (@argument $ty:ty, $via:ty) => { $via };
 }
