@@ -1,11 +1,31 @@
 //! The layers, one family a file.
 
+mod adaptive_pool;
+mod batch_norm;
 mod bilinear;
 mod containers;
+mod distance;
+mod dropout;
+mod embedding;
 mod linear;
+mod norm;
+mod padding;
+mod pool;
 mod shape;
+mod sizes;
+mod unpool;
 
+pub use adaptive_pool::*;
+pub use batch_norm::*;
 pub use bilinear::{Bilinear, BilinearOptions};
 pub use containers::{ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential};
+pub use distance::*;
+pub use dropout::*;
+pub use embedding::*;
 pub use linear::{Linear, LinearOptions};
+pub use norm::*;
+pub use padding::*;
+pub use pool::*;
 pub use shape::{Flatten, FlattenOptions, Identity, Unflatten, UnflattenOptions};
+pub use sizes::Sizes;
+pub use unpool::*;
