@@ -75,12 +75,16 @@ pub struct Record {
 #[derive(Clone, Default)]
 pub struct Dict {
     entries: Vec<(Object, Object)>,
-    places: HashMap<Arc<str>, usize>,
+    /// Where the names are, once there are many.
+    places: Option<Box<HashMap<Arc<str>, usize>>>,
     /// Whether it is an `OrderedDict`, as state dictionaries are.
     pub ordered: bool,
     /// Attributes of the dictionary itself: `_metadata` of a state dictionary.
-    pub attributes: Option<Object>,
+    pub attributes: Option<Box<Object>>,
 }
+
+/// Entries that are searched one by one.
+const FEW: usize = 16;
 
 macro_rules! read_as {
     ($($(#[$doc:meta])* $name:ident, $what:literal, $pattern:pat => $value:expr, $ty:ty;)+) => { $(
@@ -288,7 +292,43 @@ impl Dict {
 
     /// The value with this name.
     pub fn get(&self, name: &str) -> Option<&Object> {
-        self.places.get(name).map(|i| &self.entries[*i].1)
+        self.place(name).map(|i| &self.entries[i].1)
+    }
+
+    fn place(&self, name: &str) -> Option<usize> {
+        match &self.places {
+            Some(places) => places.get(name).copied(),
+            None => self
+                .entries
+                .iter()
+                .position(|(k, _)| matches!(k, Object::Str(s) if **s == *name)),
+        }
+    }
+
+    fn add(&mut self, key: Object, value: Object) {
+        if let (Some(places), Object::Str(name)) = (&mut self.places, &key) {
+            places.insert(name.clone(), self.entries.len());
+        }
+        self.entries.push((key, value));
+        if self.places.is_none() && self.entries.len() > FEW {
+            self.find_places();
+        }
+    }
+
+    fn find_places(&mut self) {
+        let name = |(i, (key, _)): (usize, &(Object, Object))| match key {
+            Object::Str(name) => Some((name.clone(), i)),
+            _ => None,
+        };
+        self.places = Some(Box::new(self.entries.iter().enumerate().filter_map(name).collect()));
+    }
+
+    /// An empty dictionary with room for so many entries.
+    pub(crate) fn with_room(entries: usize) -> Dict {
+        Dict {
+            entries: Vec::with_capacity(entries),
+            ..Dict::default()
+        }
     }
 
     fn get_int(&self, key: i64) -> Option<&Object> {
@@ -299,13 +339,9 @@ impl Dict {
     /// Adds an entry, or replaces the value of the one with this name.
     pub fn insert(&mut self, name: impl AsRef<str>, value: impl Into<Object>) {
         let value = value.into();
-        match self.places.get(name.as_ref()) {
-            Some(i) => self.entries[*i].1 = value,
-            None => {
-                let name: Arc<str> = name.as_ref().into();
-                self.places.insert(name.clone(), self.entries.len());
-                self.entries.push((Object::Str(name), value));
-            }
+        match self.place(name.as_ref()) {
+            Some(i) => self.entries[i].1 = value,
+            None => self.add(name.as_ref().into(), value),
         }
     }
 
@@ -316,23 +352,24 @@ impl Dict {
     pub fn push(&mut self, key: Object, value: Object) -> Result<()> {
         match &key {
             Object::Str(name) => {
-                let twice = self.places.insert(name.clone(), self.entries.len());
-                ensure!(twice.is_none(), Value, "a dict has the key {name:?} twice");
+                ensure!(self.place(name).is_none(), Value, "a dict has the key {name:?} twice");
             }
             Object::Dict(_) | Object::List(_) | Object::Set(_) => {
                 bail!(Type, "{} cannot be the key of a dict", key.what())
             }
             _ => {}
         }
-        self.entries.push((key, value));
+        self.add(key, value);
         Ok(())
     }
 
     /// Takes out the entries whose keys `unwanted` names.
     pub(crate) fn remove_if(&mut self, unwanted: impl Fn(&Object) -> bool) {
         self.entries.retain(|(key, _)| !unwanted(key));
-        let name = |(i, (key, _)): (usize, &(Object, Object))| Some((Arc::from(key.str().ok()?), i));
-        self.places = self.entries.iter().enumerate().filter_map(name).collect();
+        self.places = None;
+        if self.entries.len() > FEW {
+            self.find_places();
+        }
     }
 
     /// The entries in order.

@@ -81,7 +81,11 @@ impl<F: FnMut(&StorageInfo) -> Result<Tensor>> Build<'_, F> {
     }
 
     fn objects(&mut self, values: &[Value], depth: usize) -> Result<Vec<Object>> {
-        values.iter().map(|v| self.object(*v, depth)).collect()
+        let mut objects = Vec::with_capacity(values.len().min(self.left));
+        for v in values {
+            objects.push(self.object(*v, depth)?);
+        }
+        Ok(objects)
     }
 
     fn node(&mut self, n: u32, depth: usize) -> Result<Object> {
@@ -91,14 +95,14 @@ impl<F: FnMut(&StorageInfo) -> Result<Tensor>> Build<'_, F> {
             Node::Tuple(v) => Object::Tuple(self.objects(v, depth)?),
             Node::Set(v) => Object::Set(self.objects(v, depth)?),
             Node::Dict(items, ordered, attributes) => {
-                let mut dict = Dict::new();
+                let mut dict = Dict::with_room((items.len() / 2).min(self.left));
                 for pair in items.chunks_exact(2) {
                     let (key, value) = (self.object(pair[0], depth)?, self.object(pair[1], depth)?);
                     dict.push(key, value)?;
                 }
                 dict.ordered = *ordered;
                 if *attributes != Value::None {
-                    dict.attributes = Some(self.object(*attributes, depth)?);
+                    dict.attributes = Some(Box::new(self.object(*attributes, depth)?));
                 }
                 Object::Dict(Box::new(dict))
             }

@@ -6,6 +6,7 @@ use duoc_core::{DType, Result, bail, ensure, err};
 
 use super::globals::{self, Global, Rebuild};
 use super::op;
+use super::scan::Extent;
 use crate::bytes::MOST_DIMS;
 
 /// A value on the stack. Collections, texts and tensors are numbers of nodes and texts.
@@ -98,12 +99,13 @@ pub(crate) struct Program {
 
 /// Bytes of nodes that a byte of pickle may cost: every instruction that Python writes stays below.
 const COST: usize = 24;
-const FREE: usize = 64 << 10;
+const FREE: usize = 256 << 10;
 /// Memo numbers that may be left out: Python counts them up.
 const MEMO_GAP: usize = 256;
 
-/// Runs a pickle. `records`: whether names that are not on the list stand for data instead of being an error.
-pub(crate) fn run(pickle: &[u8], records: bool) -> Result<Program> {
+/// Runs a pickle of which the extent is known. `records`: whether names that are not on the list stand for data instead of
+/// being an error.
+pub(crate) fn run(pickle: &[u8], extent: Extent, records: bool) -> Result<Program> {
     let mut machine = Machine {
         rest: pickle,
         length: pickle.len(),
@@ -116,7 +118,12 @@ pub(crate) fn run(pickle: &[u8], records: bool) -> Result<Program> {
         storages: Vec::new(),
         by_key: Default::default(),
         cost: 0,
+        empty: None,
     };
+    // Nodes and stack are asked for once, so that they cost what they hold.
+    machine.charge(extent.nodes.saturating_mul(size_of::<Node>()))?;
+    machine.nodes.reserve_exact(extent.nodes);
+    machine.stack.reserve_exact(extent.depth);
     loop {
         if let Some(root) = machine.step()? {
             return Ok(Program {
@@ -142,6 +149,8 @@ pub(super) struct Machine<'a> {
     storages: Vec<StorageInfo>,
     by_key: std::collections::HashMap<Arc<str>, u32>,
     cost: usize,
+    /// The empty tuple, which is one.
+    empty: Option<Value>,
 }
 
 fn wrong(what: &str) -> duoc_core::Error {
@@ -200,18 +209,18 @@ impl<'a> Machine<'a> {
             .pop()
             .filter(|m| *m <= self.stack.len())
             .ok_or_else(|| wrong("a mark is missing"))?;
-        let values = self.stack[mark..].to_vec();
+        Ok(self.stack.split_off(mark))
+    }
+
+    /// Counts the items of a new collection.
+    fn items(&mut self) -> Result<Vec<Value>> {
+        let values = self.pop_to_mark()?;
         self.charge(size_of_val(&values[..]))?;
-        self.stack.truncate(mark);
-        if self.stack.capacity() > 4096 && self.stack.len() < self.stack.capacity() / 4 {
-            self.stack.shrink_to(1024);
-        }
         Ok(values)
     }
 
     /// Adds a node.
     pub(super) fn node(&mut self, node: Node) -> Result<Value> {
-        self.charge(size_of::<Node>())?;
         self.nodes.push(node);
         Ok(Value::Node((self.nodes.len() - 1) as u32))
     }
@@ -328,7 +337,13 @@ impl<'a> Machine<'a> {
             op::FLOAT => Value::Float(self.line()?.trim().parse().map_err(|_| wrong("a number is none"))?),
             op::EMPTY_DICT => self.node(Node::Dict(Vec::new(), false, Value::None))?,
             op::EMPTY_LIST => self.node(Node::List(Vec::new()))?,
-            op::EMPTY_TUPLE => self.node(Node::Tuple(Vec::new()))?,
+            op::EMPTY_TUPLE => match self.empty {
+                Some(value) => value,
+                None => {
+                    let value = self.node(Node::Tuple(Vec::new()))?;
+                    *self.empty.insert(value)
+                }
+            },
             op::EMPTY_SET => self.node(Node::Set(Vec::new()))?,
             op::GLOBAL => {
                 let (module, name) = (self.line()?, self.line()?);
@@ -353,19 +368,19 @@ impl<'a> Machine<'a> {
                 self.node(Node::Tuple(items))?
             }
             op::TUPLE => {
-                let items = self.pop_to_mark()?;
+                let items = self.items()?;
                 self.node(Node::Tuple(items))?
             }
             op::LIST => {
-                let items = self.pop_to_mark()?;
+                let items = self.items()?;
                 self.node(Node::List(items))?
             }
             op::FROZENSET => {
-                let items = self.pop_to_mark()?;
+                let items = self.items()?;
                 self.node(Node::Set(items))?
             }
             op::DICT => {
-                let items = self.pop_to_mark()?;
+                let items = self.items()?;
                 ensure!(
                     items.len().is_multiple_of(2),
                     Value,
@@ -461,13 +476,17 @@ impl<'a> Machine<'a> {
         let Value::Node(n) = self.top()? else {
             return Err(wrong("items are added to no collection"));
         };
-        // Vectors grow by doubling, at worst.
         self.charge(size_of_val(&items[..]))?;
-        match &mut self.nodes[n as usize] {
-            Node::List(v) | Node::Set(v) => v.extend(items),
-            Node::Dict(v, ..) if items.len().is_multiple_of(2) => v.extend(items),
-            Node::Record(record) => record.items.extend(items),
+        let collection = match &mut self.nodes[n as usize] {
+            Node::List(v) | Node::Set(v) => v,
+            Node::Dict(v, ..) if items.len().is_multiple_of(2) => v,
+            Node::Record(record) => &mut record.items,
             _ => return Err(wrong("items are added to no collection")),
+        };
+        if collection.is_empty() {
+            *collection = items;
+        } else {
+            collection.extend(items);
         }
         Ok(())
     }

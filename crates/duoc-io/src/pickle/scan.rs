@@ -65,18 +65,55 @@ fn describe(code: u8) -> Option<(Operand, Effect)> {
     })
 }
 
-/// Where the pickle that begins at `start` ends.
+/// What a pickle needs.
+#[derive(Clone, Copy)]
+pub(crate) struct Extent {
+    /// Where it ends.
+    pub(crate) end: u64,
+    /// Most values on its stack.
+    pub(crate) depth: usize,
+    /// Nodes that it makes at most.
+    pub(crate) nodes: usize,
+}
+
+/// Instructions that make a node. The empty tuple is made once.
+fn makes_node(code: u8) -> bool {
+    matches!(
+        code,
+        op::EMPTY_DICT
+            | op::EMPTY_LIST
+            | op::EMPTY_SET
+            | op::TUPLE
+            | op::TUPLE1
+            | op::TUPLE2
+            | op::TUPLE3
+            | op::LIST
+            | op::DICT
+            | op::FROZENSET
+            | op::BINPERSID
+            | op::REDUCE
+            | op::NEWOBJ
+            | op::LONG1
+            | op::LONG4
+            | op::BINBYTES
+            | op::SHORT_BINBYTES
+            | op::BINBYTES8
+            | op::BYTEARRAY8
+    )
+}
+
+/// Follows the pickle that begins at `start`.
 ///
 /// # Errors
 /// `ValueError` for instructions that are not known, lengths beyond the source and a stack that does not work out.
-pub(crate) fn end(source: &dyn Source, start: u64) -> Result<u64> {
+pub(crate) fn extent(source: &dyn Source, start: u64) -> Result<Extent> {
     let mut scan = Scan {
         source,
         next: start,
         buffer: Vec::new(),
         at: 0,
     };
-    let mut depth = 0usize;
+    let (mut depth, mut deepest, mut nodes) = (0usize, 0, 1);
     let mut marks: Vec<usize> = Vec::new();
     loop {
         let place = scan.place();
@@ -87,6 +124,8 @@ pub(crate) fn end(source: &dyn Source, start: u64) -> Result<u64> {
                 "the pickle has instruction {code:#04x} at byte {place}, which no checkpoint needs"
             )
         };
+        nodes += usize::from(makes_node(code));
+        deepest = deepest.max(depth + 2);
         match operand {
             Operand::Fixed(n) => scan.skip(n)?,
             Operand::Lines(n) => (0..n).try_for_each(|_| scan.line())?,
@@ -129,7 +168,11 @@ pub(crate) fn end(source: &dyn Source, start: u64) -> Result<u64> {
                     Value,
                     "the pickle ends with {depth} values on its stack instead of one"
                 );
-                return Ok(scan.place());
+                return Ok(Extent {
+                    end: scan.place(),
+                    depth: deepest,
+                    nodes,
+                });
             }
         }
     }

@@ -20,11 +20,12 @@ const PROTOCOL: i64 = 1001;
 
 /// The pickle at `at`, run; `at` moves behind it.
 fn next(source: &dyn Source, at: &mut u64, options: PtOptions) -> Result<Program> {
-    let end = scan::end(source, *at)?;
+    let extent = scan::extent(source, *at)?;
+    let end = extent.end;
     let length = usize::try_from(end - *at).map_err(|_| err!(Value, "the pickle is too long"))?;
     let pickle = source::take(source, *at, length)?;
     *at = end;
-    machine::run(&pickle, options.unknown_as_records)
+    machine::run(&pickle, extent, options.unknown_as_records)
 }
 
 fn plain(program: &Program) -> Result<Object> {

@@ -63,9 +63,9 @@ pub(super) fn read(source: &dyn Source, options: PtOptions) -> Result<Object> {
             source.len()
         );
         let pickle = archive.contents(entry)?;
-        let end = scan::end(&&pickle[..], 0)?;
-        ensure!(end == entry.size, Value, "{name} has something after its pickle");
-        let program = machine::run(&pickle, options.unknown_as_records)?;
+        let extent = scan::extent(&&pickle[..], 0)?;
+        ensure!(extent.end == entry.size, Value, "{name} has something after its pickle");
+        let program = machine::run(&pickle, extent, options.unknown_as_records)?;
         drop(pickle);
         let object = build::build(&program, |info| {
             storage(&archive, &format!("{folder}/{storages}/{}", info.key), info, big_endian)

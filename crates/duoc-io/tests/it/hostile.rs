@@ -44,7 +44,7 @@ fn archive(entries: &[(&str, &[u8])]) -> Vec<u8> {
 }
 
 /// A `.pt` file with this pickle and one storage of two float32.
-fn checkpoint(pickle: &[u8]) -> Vec<u8> {
+pub(crate) fn checkpoint(pickle: &[u8]) -> Vec<u8> {
     archive(&[("a/data.pkl", pickle), ("a/data/0", &[0; 8]), ("a/version", b"3\n")])
 }
 

@@ -173,3 +173,46 @@ fn safetensors() {
         duoc_io::safetensors_from_bytes(f).is_ok()
     });
 }
+
+/// Pickles that ask for as much as their bytes can.
+#[test]
+fn the_costliest_pickles() {
+    const SIZE: usize = 1 << 20;
+    for unit in [
+        &b"N"[..],
+        b"]",
+        b"}",
+        b")",
+        b"\x8f",
+        b"K\x01",
+        b"]\x94",
+        b"N\x94",
+        b"N2",
+        b")\x85",
+        b"N\x85",
+        b"NN\x86",
+        b"}NNs",
+        b"}\x8c\x01aNs",
+        b"}K\x01Ns",
+        b"X\x00\x00\x00\x00",
+        b"\x8c\x00",
+        b"C\x00",
+        b"\x8a\x00",
+        b"ctorch\nSize\n)\x85R",
+        b"ctorch\nfloat32\n",
+        b"]N\x85a",
+        b"c__torch__\na\n)\x81",
+    ] {
+        let pickle = [&b"\x80\x04("[..], &unit.repeat(SIZE / unit.len()), b"l."].concat();
+        let file = crate::hostile::checkpoint(&pickle);
+        PEAK.set(LIVE.get());
+        let before = LIVE.get();
+        let start = Instant::now();
+        let result = duoc_io::pt_from_bytes(&file);
+        let (used, took) = (PEAK.get() - before, start.elapsed());
+        let outcome = result.map_or_else(|e| e.to_string(), |_| "taken".to_string());
+        println!("{unit:?}: {:.1} MB, {took:?}, {outcome}", used as f64 / 1e6);
+        assert!(used <= 64 << 20, "{unit:?}: {used} bytes");
+        assert!(took < Duration::from_secs(5), "{unit:?}: {took:?}");
+    }
+}
