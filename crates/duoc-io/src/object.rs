@@ -75,7 +75,8 @@ pub struct Record {
 #[derive(Clone, Default)]
 pub struct Dict {
     entries: Vec<(Object, Object)>,
-    /// Where the names are, once there are many.
+    /// Where the names are, once there are many. Most dictionaries are small: boxed, so that they stay so.
+    #[allow(clippy::box_collection)]
     places: Option<Box<HashMap<Arc<str>, usize>>>,
     /// Whether it is an `OrderedDict`, as state dictionaries are.
     pub ordered: bool,
