@@ -1,0 +1,171 @@
+//! The models against the reference implementations: names, shapes, first bits, outputs (`golden/models.jsonl`).
+
+use duoc_core::random::{Generator, with_generator};
+use duoc_core::{DType, Result, Tensor, autograd};
+use duoc_models::*;
+use duoc_nn::{Layer, Module};
+use serde_json::Value as Json;
+
+enum Model {
+    Layer(Box<dyn Layer>),
+    Bert(Box<Bert>),
+}
+
+impl Model {
+    fn module(&mut self) -> &mut dyn Module {
+        match self {
+            Model::Layer(m) => &mut **m,
+            Model::Bert(m) => &mut **m,
+        }
+    }
+
+    fn to_f64(&mut self) -> Result<()> {
+        match self {
+            Model::Layer(m) => m.to(DType::F64).map(drop),
+            Model::Bert(m) => m.to(DType::F64).map(drop),
+        }
+    }
+
+    fn run(&self, x: &[Tensor]) -> Result<Tensor> {
+        match self {
+            Model::Layer(m) => m.try_forward(&x[0]),
+            Model::Bert(m) => {
+                let (features, summary) = m.try_forward(&x[0], Some(&x[1]))?;
+                let flat = |t: &Tensor| t.reshape(&[-1]);
+                duoc_core::ops::join::cat(&[flat(&features), flat(&summary.expect("a pooler"))], 0)
+            }
+        }
+    }
+}
+
+fn make(case: &Json) -> Result<Model> {
+    Ok(match case["model"].as_str().unwrap_or("") {
+        "gpt" => Model::Layer(Box::new(Gpt::options(17, 8).layers(2).heads(3).width(12).try_build()?)),
+        "llama" => {
+            let options = Llama::options(17)
+                .width(16)
+                .hidden(20)
+                .layers(2)
+                .heads(4)
+                .shared_heads(2);
+            Model::Layer(Box::new(options.try_build()?))
+        }
+        "bert" => {
+            let options = Bert::options(17)
+                .width(12)
+                .layers(2)
+                .heads(3)
+                .intermediate(20)
+                .context(9);
+            Model::Bert(Box::new(options.try_build()?))
+        }
+        other => panic!("no model {other}"),
+    })
+}
+
+fn ints(j: &Json) -> Vec<i64> {
+    j.as_array().into_iter().flatten().filter_map(Json::as_i64).collect()
+}
+
+fn bits(m: &dyn Module) -> String {
+    let mut hash = 0xcbf2_9ce4_8422_2325u64;
+    let mut add = |bytes: &[u8]| {
+        for b in bytes {
+            hash = (hash ^ u64::from(*b)).wrapping_mul(0x100_0000_01b3);
+        }
+    };
+    for (_, t) in m.state_dict() {
+        match t.dtype() {
+            DType::I64 => t.to_vec::<i64>().iter().for_each(|x| add(&x.to_le_bytes())),
+            _ => t.to_vec::<f32>().iter().for_each(|x| add(&x.to_le_bytes())),
+        }
+    }
+    format!("{hash:016x}")
+}
+
+fn check(case: &Json, generator: &Generator) -> Result<std::result::Result<(), String>> {
+    generator.manual_seed(7);
+    let mut model = make(case)?;
+    let m = model.module();
+    let names: Vec<Json> = m
+        .state_dict()
+        .iter()
+        .map(|(name, t)| serde_json::json!([name, t.shape()]))
+        .collect();
+    let wanted = case["names"].as_array().expect("names");
+    if let Some((got, want)) = names.iter().zip(wanted).find(|(g, w)| g != w) {
+        return Ok(Err(format!("{got} where the reference has {want}")));
+    }
+    assert_eq!(names.len(), wanted.len());
+    assert_eq!(Some(m.num_parameters() as u64), case["parameters"].as_u64());
+    if let Some(want) = case["bits"].as_str()
+        && bits(m) != want
+    {
+        return Ok(Err("other first values".into()));
+    }
+    generator.manual_seed(11);
+    autograd::no_grad(|| {
+        for p in m.parameters() {
+            let shape: Vec<i64> = p.shape().iter().map(|n| *n as i64).collect();
+            p.copy_(&(&Tensor::randn(&shape) * 0.1));
+        }
+    });
+    m.set_mode(false);
+    model.to_f64()?;
+    generator.manual_seed(12);
+    let inputs: Vec<Tensor> = case["inputs"]
+        .as_array()
+        .expect("inputs")
+        .iter()
+        .map(|spec| match spec["high"].as_i64() {
+            Some(high) => Tensor::randint(0, high, &ints(&spec["shape"])),
+            None => {
+                let f64s = Some(DType::F64);
+                duoc_core::ops::random::randn(&ints(&spec["shape"]), None, f64s, None, None, None).expect("a draw")
+            }
+        })
+        .collect();
+    let y = autograd::no_grad(|| model.run(&inputs))?;
+    assert_eq!(
+        y.shape().iter().map(|n| *n as i64).collect::<Vec<_>>(),
+        ints(&case["shape"])
+    );
+    let got = y.reshape(&[-1]).to_vec::<f64>();
+    let want: Vec<f64> = case["out"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Json::as_f64)
+        .collect();
+    let near = case["near"].as_f64().unwrap_or(1e-9);
+    let scale = (want.iter().map(|x| x * x).sum::<f64>() / want.len() as f64).sqrt();
+    Ok(
+        match got.iter().zip(&want).position(|(g, w)| (g - w).abs() > near * scale) {
+            Some(k) => Err(format!("element {k} is {} instead of {}", got[k], want[k])),
+            None => Ok(()),
+        },
+    )
+}
+
+#[test]
+fn models_are_those_of_the_reference() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../golden/models.jsonl");
+    let text = std::fs::read_to_string(path).expect("the golden file is there");
+    let only = std::env::var("DUOC_TEST_OP").ok();
+    let mut failures = Vec::new();
+    for line in text.lines() {
+        let case: Json = serde_json::from_str(line).expect("JSON");
+        let name = case["model"].as_str().unwrap_or("");
+        if only.as_ref().is_some_and(|o| o != name) {
+            continue;
+        }
+        let generator = Generator::new();
+        let outcome = duoc_core::catch(|| with_generator(&generator, || check(&case, &generator))).and_then(|r| r);
+        match outcome {
+            Ok(Ok(())) => {}
+            Ok(Err(e)) => failures.push(format!("{name} {}: {e}", case["options"])),
+            Err(e) => failures.push(format!("{name} {}: {e}", case["options"])),
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
