@@ -5,6 +5,7 @@
 mod files;
 mod info;
 mod tour;
+mod train;
 
 use std::process::ExitCode;
 
@@ -29,6 +30,8 @@ fn command() -> Command {
                 .arg(cells.help("Print only what the cells of the course print"))
                 .arg(runs.help("Where the loss curve and the weights go")),
         )
+        .subcommand(train::config::command())
+        .subcommand(train::predict_command())
         .subcommands(files::commands())
         .subcommand(Command::new("info").about("Version, processor, threads, memory and devices"))
 }
@@ -43,6 +46,8 @@ fn main() -> ExitCode {
     };
     let matches = command().get_matches_from(args);
     let outcome = match matches.subcommand() {
+        Some(("train", m)) => train::run(m),
+        Some(("predict", m)) => train::predict(m),
         Some(("convert", m)) => files::convert(m),
         Some(("inspect", m)) => files::inspect(m),
         Some(("info", _)) => {
