@@ -111,7 +111,7 @@ fn of_images(c: &Config, [x, y]: [Tensor; 2], [tx, ty]: [Tensor; 2], about: Abou
 fn of_digits(c: &Config) -> Result<Data> {
     let (x, y) = digits::digits().tensors()?;
     let n = y.numel() as i64;
-    let x = (x.to_dtype(F32) / 16.0).reshape(&[n, 1, 8, 8]);
+    let x = x.reshape(&[n, 1, 8, 8]);
     // The same images are held out whatever the seed of the run.
     let order = duoc::random::with_generator(&seeded(0), || Tensor::randperm(n));
     let (train, test) = (order.narrow(0, 0, n - HELD_OUT), order.narrow(0, n - HELD_OUT, HELD_OUT));
