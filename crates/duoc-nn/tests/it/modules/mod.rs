@@ -5,7 +5,9 @@
 
 mod arguments;
 mod linear;
+mod norms;
 mod parametrize;
+mod pooling;
 
 use crate::golden::{self, Case, Suite, class, fnv};
 pub use arguments::bits;
@@ -19,7 +21,7 @@ use serde_json::Value as Json;
 pub type Row = (&'static str, fn(&Args) -> duoc_core::Result<Made>);
 
 /// The tables of all families.
-const TABLES: &[&[Row]] = &[linear::TABLE, parametrize::TABLE];
+const TABLES: &[&[Row]] = &[linear::TABLE, norms::TABLE, parametrize::TABLE, pooling::TABLE];
 
 fn make(args: &Args) -> Result<duoc_core::Result<Made>, String> {
     let row = TABLES.iter().flat_map(|t| t.iter()).find(|r| r.0 == args.name);
