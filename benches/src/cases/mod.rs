@@ -6,6 +6,7 @@
 mod data;
 mod elementwise;
 mod indexing;
+mod layers;
 mod movement;
 mod overhead;
 mod products;
@@ -43,6 +44,7 @@ pub fn all() -> Vec<Case> {
     indexing::cases(&mut s);
     movement::joins(&mut s);
     products::cases(&mut s);
+    layers::cases(&mut s);
     random::cases(&mut s);
     data::cases(&mut s);
     s.0

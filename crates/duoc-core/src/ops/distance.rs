@@ -157,9 +157,12 @@ fn pdist_body(x: &Tensor, p: f64) -> Result<Tensor> {
     ensure!(n < 1 << 31, Runtime, "pdist: too many rows: {n}");
     if n <= 1 || x.shape()[1] == 0 {
         let zeros = zeros_of(&[n * n.saturating_sub(1) / 2], x.dtype())?;
-        let shape = x.shape().to_vec();
-        return zeros.record("PdistBackward0", [x], |_| {
-            move |_: &crate::autograd::Ctx, g: &Tensor| zeros_of(&shape, g.dtype())
+        return zeros.record("PdistBackward0", [x], |r| {
+            let x = r.save(x);
+            move |c: &crate::autograd::Ctx, g: &Tensor| {
+                let x = c.get(x)?;
+                super::pool::tied(zeros_of(x.shape(), g.dtype())?, &x)
+            }
         });
     }
     let pairs = triu_indices(n as i64, n as i64, 1, Some(DType::I64), None, None, None)?;

@@ -8,7 +8,7 @@ use crate::ops::arith::{add, mul, sub};
 use crate::ops::copy::{copy_, to_dtype, uninit_format};
 use crate::ops::factory::zeros_of;
 use crate::ops::index::dense;
-use crate::ops::pool::suggested;
+use crate::ops::pool::{suggested, tied};
 use crate::ops::rearrange::repeat;
 use crate::ops::reduce::{mean_dim, sum_dim};
 use crate::ops::unary::rsqrt;
@@ -102,6 +102,10 @@ struct Arguments<'a> {
 }
 
 fn features(x: &Tensor) -> Result<usize> {
+    if x.shape() == [0] {
+        // PyTorch reads a size of 0 behind the shape's end.
+        return Ok(0);
+    }
     ensure!(
         x.dim() >= 2,
         Index,
@@ -142,6 +146,10 @@ fn check(x: &Tensor, a: &Arguments) -> Result<()> {
 /// The result and the batch's statistics in the computing type (the given ones outside training).
 fn normed(x: &Tensor, a: &Arguments) -> Result<(Tensor, Tensor, Tensor, DType)> {
     check(x, a)?;
+    if x.dim() == 1 {
+        let none = Tensor::uninit(&[0], x.dtype())?;
+        return Ok((crate::ops::copy::clone(x, None)?, none.clone(), none, x.dtype()));
+    }
     let dtype = x.dtype();
     ensure!(
         matches!(dtype, DType::F16 | DType::BF16 | DType::F32 | DType::F64),
@@ -283,7 +291,7 @@ fn formula(
         grads[1] = Some(sum_dim(&mul(&g, &unit)?, Some(&dims), false, None)?);
     }
     if wanted[2] {
-        grads[2] = Some(sum_dim(&g, Some(&dims), false, None)?);
+        grads[2] = Some(tied(sum_dim(&g, Some(&dims), false, None)?, x)?);
     }
     Ok(grads)
 }

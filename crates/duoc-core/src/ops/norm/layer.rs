@@ -9,6 +9,7 @@ use crate::ops::copy::to_dtype;
 use crate::ops::factory::zeros_of;
 use crate::ops::index::dense;
 use crate::ops::pointwise::not_implemented;
+use crate::ops::pool::tied;
 use crate::ops::shape::sum_to_size;
 use crate::ops::view::ints;
 use crate::{DType, OrThrow, Result, Tensor, ensure, ops};
@@ -156,7 +157,7 @@ fn formula(g: &Tensor, x: &Tensor, w: Option<&Tensor>, k: usize, rows: &Rows, wa
         grads[1] = Some(sum_to_size(&mul(g, &unit)?, &shape)?);
     }
     if wanted[2] {
-        grads[2] = Some(sum_to_size(g, &shape)?);
+        grads[2] = Some(tied(sum_to_size(g, &shape)?, x)?);
     }
     Ok(grads)
 }

@@ -76,8 +76,9 @@ impl Means {
             }
         }
         let y = in_order_of(x, y)?;
-        y.record(self.nodes[0], [x], |_| {
-            move |_: &Ctx, g: &Tensor| self.clone().spread(g)
+        y.record(self.nodes[0], [x], |r| {
+            let x = r.save(x);
+            move |c: &Ctx, g: &Tensor| super::tied(self.clone().spread(g)?, &c.get(x)?)
         })
     }
 

@@ -104,9 +104,13 @@ pub(super) fn largest(
 /// Records a choice of elements of `x` by indices within the volumes of its last `k` dimensions.
 pub(super) fn chosen(y: &Tensor, places: &Tensor, x: &Tensor, k: usize, node: &'static str) -> Result<()> {
     record_many(&[y.clone(), places.clone()], node, &[Some(x)], |r| {
-        let (at, shape) = (r.keep(places), x.shape().to_vec());
+        let (at, x) = (r.keep(places), r.save(x));
         move |c: &Ctx, g: &[Option<Tensor>]| match &g[0] {
-            Some(g) => chosen_backward(g, &c.get(at)?, &shape, k).map(Some),
+            Some(g) => {
+                let x = c.get(x)?;
+                let sum = chosen_backward(g, &c.get(at)?, x.shape(), k)?;
+                super::tied(sum, &x).map(Some)
+            }
             None => Ok(None),
         }
     })

@@ -230,6 +230,25 @@ pub(super) fn check_1d(name: &str, x: &Tensor) -> Result<()> {
     Ok(())
 }
 
+/// A gradient that counts as a function of the input too, as PyTorch's backward operations have it: its own gradient with
+/// respect to `x` is zero.
+pub(crate) fn tied(gradient: Tensor, x: &Tensor) -> Result<Tensor> {
+    if !is_grad_enabled() || !x.requires_grad() {
+        return Ok(gradient);
+    }
+    let (shape, dtype) = (x.shape().to_vec(), x.dtype());
+    gradient.data().record("TiedBackward0", [&gradient, x], |_| {
+        move |c: &crate::autograd::Ctx, g: &Tensor| -> Result<[Option<Tensor>; 2]> {
+            let zeros = if c.needs(1) {
+                Some(zeros_of(&shape, dtype)?)
+            } else {
+                None
+            };
+            Ok([Some(g.clone()), zeros])
+        }
+    })
+}
+
 /// An error, rather than tables for it, for a result that there is no memory for.
 pub(crate) fn affordable(shape: &[usize], dtype: DType) -> Result<()> {
     if shape.iter().any(|n| *n > 1 << 20) {
