@@ -7,6 +7,7 @@
 pub(crate) mod build;
 pub(crate) mod globals;
 pub(crate) mod machine;
+mod reduce;
 pub(crate) mod scan;
 pub(crate) mod write;
 
