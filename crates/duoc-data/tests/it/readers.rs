@@ -318,7 +318,7 @@ fn hammer(name: &str, good: &[u8], read: impl Fn(&[u8]) -> bool) {
         }
         let start = Instant::now();
         read(&file);
-        assert!(start.elapsed() < Duration::from_secs(2), "{name}, run {runs}: hangs");
+        assert!(start.elapsed() < Duration::from_secs(5), "{name}, run {runs}: hangs");
         runs += 1;
     }
     println!("{name}: {runs} files");

@@ -116,7 +116,7 @@ fn hammer(name: &str, seeds: &[Vec<u8>], time: Duration, read: impl Fn(&[u8]) ->
             "{name}, run {runs}: {used} bytes for a file of {}",
             file.len()
         );
-        assert!(start.elapsed() < Duration::from_secs(1), "{name}, run {runs}: hangs");
+        assert!(start.elapsed() < Duration::from_secs(5), "{name}, run {runs}: hangs");
         runs += 1;
     }
     println!("{name}: {runs} files, {taken} of them taken");
@@ -213,6 +213,6 @@ fn the_costliest_pickles() {
         let outcome = result.map_or_else(|e| e.to_string(), |_| "taken".to_string());
         println!("{unit:?}: {:.1} MB, {took:?}, {outcome}", used as f64 / 1e6);
         assert!(used <= 64 << 20, "{unit:?}: {used} bytes");
-        assert!(took < Duration::from_secs(5), "{unit:?}: {took:?}");
+        assert!(took < Duration::from_secs(20), "{unit:?}: {took:?}");
     }
 }
