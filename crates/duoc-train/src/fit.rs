@@ -308,7 +308,13 @@ impl Run {
                     s.step(&mut self.optimizer)?;
                 }
                 let seconds = begun.elapsed().as_secs_f64();
-                watch.step(&progress(&clock, steps, self.goal, samples / seconds.max(1e-9), self.optimizer.lr()));
+                watch.step(&progress(
+                    &clock,
+                    steps,
+                    self.goal,
+                    samples / seconds.max(1e-9),
+                    self.optimizer.lr(),
+                ));
                 if self.save_every.is_some_and(|n| n > 0 && clock.step % n == 0) {
                     metrics.flush()?;
                     self.save(LAST, &clock)?;
@@ -318,14 +324,25 @@ impl Run {
                 }
             }
             let seconds = begun.elapsed().as_secs_f64();
-            let shown = progress(&clock, steps, self.goal, samples / seconds.max(1e-9), self.optimizer.lr());
+            let shown = progress(
+                &clock,
+                steps,
+                self.goal,
+                samples / seconds.max(1e-9),
+                self.optimizer.lr(),
+            );
             self.close_epoch(&mut clock, &mut metrics, shown, watch)?;
         }
         if clock.step == first && first < steps {
             bail!(Runtime, "the data gave no batches");
         }
         metrics.flush()?;
-        metrics.draw(&self.dir.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned()))?;
+        metrics.draw(
+            &self
+                .dir
+                .file_name()
+                .map_or_else(String::new, |n| n.to_string_lossy().into_owned()),
+        )?;
         Ok(Clocked {
             steps: clock.step,
             best: clock.best,
@@ -452,7 +469,11 @@ pub fn config_of(path: &Path) -> Result<(Checkpoint, Dict)> {
     let c = Checkpoint::load(path)?;
     let config = match c.extra.get("config") {
         Some(o) => o.dict()?.clone(),
-        None => bail!(Key, "{}: no entry \"config\": this is no checkpoint of a run", path.display()),
+        None => bail!(
+            Key,
+            "{}: no entry \"config\": this is no checkpoint of a run",
+            path.display()
+        ),
     };
     Ok((c, config))
 }

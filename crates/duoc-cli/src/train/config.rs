@@ -66,28 +66,68 @@ pub fn command() -> Command {
         )
         .arg(int("epochs", "N", "Times through the data (10)"))
         .arg(int("batch-size", "N", "Samples a step (64)"))
-        .arg(number("lr", "RATE", "Learning rate (by optimizer: 0.05 for sgd, 0.001 for the others)"))
-        .arg(arg("optimizer", "NAME", "sgd, adam, adamw, rmsprop, ... (adamw; sgd for resnet)"))
+        .arg(number(
+            "lr",
+            "RATE",
+            "Learning rate (by optimizer: 0.05 for sgd, 0.001 for the others)",
+        ))
+        .arg(arg(
+            "optimizer",
+            "NAME",
+            "sgd, adam, adamw, rmsprop, ... (adamw; sgd for resnet)",
+        ))
         .arg(number("momentum", "M", "Momentum of sgd (0.9)"))
         .arg(number("weight-decay", "W", "Weight decay (0; 5e-4 for resnet)"))
-        .arg(arg("schedule", "NAME", "none, cosine or onecycle, over the whole run (none; onecycle for resnet)").value_parser(["none", "cosine", "onecycle"]))
-        .arg(number("clip", "NORM", "Largest norm of all gradients together (1 for lstm and gpt)"))
+        .arg(
+            arg(
+                "schedule",
+                "NAME",
+                "none, cosine or onecycle, over the whole run (none; onecycle for resnet)",
+            )
+            .value_parser(["none", "cosine", "onecycle"]),
+        )
+        .arg(number(
+            "clip",
+            "NORM",
+            "Largest norm of all gradients together (1 for lstm and gpt)",
+        ))
         .arg(arg("seed", "N", "Seed of all random numbers (0)").value_parser(value_parser!(i64)))
         .arg(arg("workers", "N", "Threads that make batches ahead (0)").value_parser(value_parser!(i64).range(0..=64)))
-        .arg(int("hidden", "N", "Width of mlp, lstm, gpt, and of resnet's first stage (by model)"))
+        .arg(int(
+            "hidden",
+            "N",
+            "Width of mlp, lstm, gpt, and of resnet's first stage (by model)",
+        ))
         .arg(int("layers", "N", "Layers of mlp, lstm and gpt (2; 4 for gpt)"))
         .arg(int("heads", "N", "Attention heads of gpt (4)"))
         .arg(number("dropout", "P", "Probability to DROP (0; 0.1 for gpt)"))
         .arg(int("context", "N", "Tokens of a training window (64; 128 for gpt)"))
-        .arg(Arg::new("augment").long("augment").action(ArgAction::SetTrue).help("Shift and flip training images at random"))
-        .arg(arg("target", "COLUMN", "What is to be predicted of a csv (the last column)"))
+        .arg(
+            Arg::new("augment")
+                .long("augment")
+                .action(ArgAction::SetTrue)
+                .help("Shift and flip training images at random"),
+        )
+        .arg(arg(
+            "target",
+            "COLUMN",
+            "What is to be predicted of a csv (the last column)",
+        ))
         .arg(int("max-steps", "N", "End after so many steps"))
-        .arg(int("save-every", "N", "Steps between checkpoints, beside those of each epoch"))
+        .arg(int(
+            "save-every",
+            "N",
+            "Steps between checkpoints, beside those of each epoch",
+        ))
         .arg(arg("run", "DIR", "Where everything goes (runs/MODEL-DATA)").value_parser(value_parser!(PathBuf)))
         .arg(
-            arg("resume", "DIR", "Go on with the run in this folder from its last checkpoint")
-                .value_parser(value_parser!(PathBuf))
-                .conflicts_with_all(["model", "data", "path", "run"]),
+            arg(
+                "resume",
+                "DIR",
+                "Go on with the run in this folder from its last checkpoint",
+            )
+            .value_parser(value_parser!(PathBuf))
+            .conflicts_with_all(["model", "data", "path", "run"]),
         )
 }
 
@@ -114,7 +154,11 @@ impl Config {
             bail!(Value, "where is the data? duoc train {model} {data} PATH");
         }
         let optimizer = text("optimizer").unwrap_or_else(|| if resnet { "sgd" } else { "adamw" }.into());
-        let lr = if optimizer.eq_ignore_ascii_case("sgd") { 0.05 } else { 1e-3 };
+        let lr = if optimizer.eq_ignore_ascii_case("sgd") {
+            0.05
+        } else {
+            1e-3
+        };
         let hidden = match model.as_str() {
             "lstm" => 256,
             "gpt" => 128,
@@ -223,7 +267,11 @@ mod tests {
 
     #[test]
     fn a_configuration_comes_back_from_its_dictionary() {
-        for line in ["train mlp digits", "train gpt text a.txt --clip 2 --max-steps 7", "train resnet cifar10 d --augment --lr 0.1"] {
+        for line in [
+            "train mlp digits",
+            "train gpt text a.txt --clip 2 --max-steps 7",
+            "train resnet cifar10 d --augment --lr 0.1",
+        ] {
             let c = parsed(line).unwrap();
             assert_eq!(Config::from_dict(&c.to_dict()).unwrap(), c, "{line}");
         }
@@ -231,7 +279,12 @@ mod tests {
 
     #[test]
     fn what_does_not_go_together_is_said() {
-        for line in ["train gpt digits", "train lenet text a", "train lenet csv a", "train mlp mnist"] {
+        for line in [
+            "train gpt digits",
+            "train lenet text a",
+            "train lenet csv a",
+            "train mlp mnist",
+        ] {
             assert!(parsed(line).is_err(), "{line}");
         }
     }

@@ -3,8 +3,8 @@
 use super::config::Config;
 use duoc::data::transform::{Normalize, RandomCrop, RandomHorizontalFlip, Transform};
 use duoc::data::{
-    Column, CsvOptions, DataLoader, Dataset, LabelledImages, LoaderOptions, Split, TensorDataset, TextDataset, Vocabulary,
-    cifar10, digits, fashion_mnist, mnist, read_csv, read_text,
+    Column, CsvOptions, DataLoader, Dataset, LabelledImages, LoaderOptions, Split, TensorDataset, TextDataset,
+    Vocabulary, cifar10, digits, fashion_mnist, mnist, read_csv, read_text,
 };
 use duoc::io::{Dict, Object};
 use duoc::prelude::*;
@@ -15,7 +15,11 @@ use duoc::{Result, bail, ensure};
 #[derive(Clone, Debug)]
 pub enum Shape {
     /// Images: channels, rows, columns.
-    Image { channels: usize, rows: usize, columns: usize },
+    Image {
+        channels: usize,
+        rows: usize,
+        columns: usize,
+    },
     /// Rows of a table.
     Features(usize),
     /// Windows of tokens.
@@ -51,7 +55,13 @@ pub fn load(c: &Config) -> Result<Data> {
     let path = c.path.as_deref().unwrap_or("");
     match c.data.as_str() {
         "digits" => of_digits(c),
-        "mnist" => images(c, mnist(path, Split::Train)?, mnist(path, Split::Test)?, &[0.1307], &[0.3081]),
+        "mnist" => images(
+            c,
+            mnist(path, Split::Train)?,
+            mnist(path, Split::Test)?,
+            &[0.1307],
+            &[0.3081],
+        ),
         "fashion-mnist" => {
             let (train, test) = (fashion_mnist(path, Split::Train)?, fashion_mnist(path, Split::Test)?);
             images(c, train, test, &[0.2860], &[0.3530])
@@ -85,7 +95,11 @@ fn augmented(c: &Config, side: usize) -> impl Fn([Tensor; 2]) -> Result<[Tensor;
         size: (side, side),
         padding: side.div_ceil(8),
     };
-    let flip = RandomHorizontalFlip(if matches!(c.data.as_str(), "digits" | "mnist") { 0.0 } else { 0.5 });
+    let flip = RandomHorizontalFlip(if matches!(c.data.as_str(), "digits" | "mnist") {
+        0.0
+    } else {
+        0.5
+    });
     move |[x, y]| Ok([flip.apply(crop.apply(x)?)?, y])
 }
 
@@ -96,7 +110,11 @@ fn of_images(c: &Config, [x, y]: [Tensor; 2], [tx, ty]: [Tensor; 2], about: Abou
     };
     let train = match c.augment {
         true => {
-            ensure!(rows == columns, Value, "--augment is for square images, not {rows}x{columns}");
+            ensure!(
+                rows == columns,
+                Value,
+                "--augment is for square images, not {rows}x{columns}"
+            );
             loader(train.map(augmented(c, rows)), c, true)?
         }
         false => loader(train, c, true)?,
@@ -114,7 +132,10 @@ fn of_digits(c: &Config) -> Result<Data> {
     let x = x.reshape(&[n, 1, 8, 8]);
     // The same images are held out whatever the seed of the run.
     let order = duoc::random::with_generator(&seeded(0), || Tensor::randperm(n));
-    let (train, test) = (order.narrow(0, 0, n - HELD_OUT), order.narrow(0, n - HELD_OUT, HELD_OUT));
+    let (train, test) = (
+        order.narrow(0, 0, n - HELD_OUT),
+        order.narrow(0, n - HELD_OUT, HELD_OUT),
+    );
     let pick = |i: &Tensor| [x.index_select(0, i), y.index_select(0, i)];
     let about = About {
         shape: Shape::Image {
@@ -223,7 +244,10 @@ fn table(c: &Config, path: &str) -> Result<Data> {
     let pick = |i: &Tensor| [x.index_select(0, i), y.index_select(0, i)];
     let [tx, ty] = pick(&train);
     let mean = tx.mean_dim(&[0], true);
-    let std = ((&tx - &mean) * (&tx - &mean)).mean_dim(&[0], true).sqrt().clamp_min(1e-6);
+    let std = ((&tx - &mean) * (&tx - &mean))
+        .mean_dim(&[0], true)
+        .sqrt()
+        .clamp_min(1e-6);
     let normal = |x: &Tensor| (x - &mean) / &std;
     let [vx, vy] = pick(&test);
     let about = About {

@@ -62,7 +62,12 @@ pub fn run(m: &ArgMatches) -> Result<()> {
     show.finish();
     let done = done?;
     save_weights(&run, &dir)?;
-    println!("{} steps in {:.1} s; everything is in {}", done.steps, done.seconds, dir.display());
+    println!(
+        "{} steps in {:.1} s; everything is in {}",
+        done.steps,
+        done.seconds,
+        dir.display()
+    );
     Ok(())
 }
 

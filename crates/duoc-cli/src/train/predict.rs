@@ -63,7 +63,14 @@ pub fn run(m: &ArgMatches) -> Result<()> {
             duoc::manual_seed(m.get_one::<u64>("seed").copied().unwrap_or(0));
             let length = m.get_one::<u32>("length").copied().unwrap_or(200);
             let temperature = m.get_one::<f64>("temperature").copied().unwrap_or(0.8);
-            text(&about, &*net, &input, length as usize, temperature, config.context as usize)
+            text(
+                &about,
+                &*net,
+                &input,
+                length as usize,
+                temperature,
+                config.context as usize,
+            )
         }
     })
 }
@@ -103,7 +110,11 @@ fn row(about: &About, net: &dyn Net, input: &str) -> Result<()> {
     for (i, cell) in input.split(',').enumerate() {
         match cell.trim().parse::<f32>() {
             Ok(x) => numbers.push(x),
-            Err(_) => bail!(Value, "number {} is {cell:?}; numbers with commas between were expected", i + 1),
+            Err(_) => bail!(
+                Value,
+                "number {} is {cell:?}; numbers with commas between were expected",
+                i + 1
+            ),
         }
     }
     ensure!(
@@ -114,7 +125,12 @@ fn row(about: &About, net: &dyn Net, input: &str) -> Result<()> {
         about.columns.len(),
         about.columns.join(", ")
     );
-    let normal: Vec<f32> = numbers.iter().zip(&about.mean).zip(&about.std).map(|((x, m), s)| (x - m) / s).collect();
+    let normal: Vec<f32> = numbers
+        .iter()
+        .zip(&about.mean)
+        .zip(&about.std)
+        .map(|((x, m), s)| (x - m) / s)
+        .collect();
     let x = Tensor::try_from_slice(&normal, &[1, normal.len()])?;
     let scores = net.scores(&x)?;
     match about.goal {

@@ -46,7 +46,9 @@ impl Watch for Show {
     fn step(&mut self, p: &Progress) {
         if let Some(bar) = &self.bar {
             bar.set_prefix(p.epoch.to_string());
-            let accuracy = p.accuracy.map_or_else(String::new, |a| format!(" accuracy {:.2} %", 100.0 * a));
+            let accuracy = p
+                .accuracy
+                .map_or_else(String::new, |a| format!(" accuracy {:.2} %", 100.0 * a));
             bar.set_message(format!("loss {:.4}{accuracy} {:.0}/s", p.loss, p.rate));
             bar.set_position(p.step.max(0) as u64);
         }

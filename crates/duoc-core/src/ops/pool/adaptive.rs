@@ -162,7 +162,7 @@ fn adaptive_avg_pool3d_body(x: &Tensor, output: &[i64]) -> Result<Tensor> {
     averages(x, &n)
 }
 
-fn one_dimensional<'a>(name: &str, x: &Tensor, output: &'a [i64]) -> Result<(Tensor, [i64; 2])> {
+fn one_dimensional(name: &str, x: &Tensor, output: &[i64]) -> Result<(Tensor, [i64; 2])> {
     let nd = x.dim();
     super::check_1d(name, x)?;
     for d in 1..(if name.contains("max") { nd } else { 0 }) {
