@@ -72,9 +72,9 @@ options! {
     /// What an [`Embedding`] is to be.
     EmbeddingOptions for Embedding(num_embeddings: usize, embedding_dim: usize) {
         /// The row that gets no gradient (none); negative numbers count from the end.
-        padding_idx: Option<i64> = None,
+        padding_idx: Option<i64> as impl Into<Option<i64>> = None,
         /// The greatest length of a row (any).
-        max_norm: Option<f64> = None,
+        max_norm: Option<f64> as impl Into<Option<f64>> = None,
         /// The norm that `max_norm` means (2).
         norm_type: f64 = 2.0,
         /// Whether a row's gradient is divided by the number of its uses (it is not).
@@ -223,7 +223,7 @@ options! {
     /// What an [`EmbeddingBag`] is to be.
     EmbeddingBagOptions for EmbeddingBag(num_embeddings: usize, embedding_dim: usize) {
         /// The greatest length of a row (any).
-        max_norm: Option<f64> = None,
+        max_norm: Option<f64> as impl Into<Option<f64>> = None,
         /// The norm that `max_norm` means (2).
         norm_type: f64 = 2.0,
         /// Whether a row's gradient is divided by the number of its uses (it is not).
@@ -235,7 +235,7 @@ options! {
         /// Whether the last offset is the end of the last bag (it is the beginning of one).
         include_last_offset: bool = false,
         /// The row that is left out (none); negative numbers count from the end.
-        padding_idx: Option<i64> = None,
+        padding_idx: Option<i64> as impl Into<Option<i64>> = None,
     }
 }
 

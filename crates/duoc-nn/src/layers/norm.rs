@@ -129,7 +129,7 @@ options! {
     /// What a [`RmsNorm`] is to be.
     RmsNormOptions for RmsNorm(normalized_shape: Sizes as impl Into<Sizes>) {
         /// Added to the mean square (the dtype's epsilon).
-        eps: Option<f64> = None,
+        eps: Option<f64> as impl Into<Option<f64>> = None,
         /// Whether a scale is learned.
         elementwise_affine: bool = true,
     }

@@ -33,7 +33,7 @@ macro_rules! max_pool {
             /// What the layer is to be.
             $Options for $Layer(kernel_size: Sizes as impl Into<Sizes>) {
                 /// Distance of windows (the kernel's size).
-                stride: Option<Sizes> as Option<Sizes> = None,
+                stride: Option<Sizes> as impl Into<Sizes> => Some = None,
                 /// Width of the border (0).
                 padding: Sizes as impl Into<Sizes> = 0.into(),
                 /// Distance of a window's cells (1).
@@ -115,7 +115,7 @@ max_pool! {
     /// ```
     /// use duoc_core::Tensor;
     /// use duoc_nn::{Layer, MaxPool2d};
-    /// let pool = MaxPool2d::options(3).stride(Some(2.into())).padding(1).build();
+    /// let pool = MaxPool2d::options(3).stride(2).padding(1).build();
     /// assert_eq!(pool.forward(&Tensor::zeros(&[8, 64, 112, 112])).shape(), [8, 64, 56, 56]);
     /// assert_eq!(pool.to_string(), "MaxPool2d(kernel_size=3, stride=2, padding=1, dilation=1, ceil_mode=False)");
     /// ```
@@ -159,7 +159,7 @@ macro_rules! avg_pool {
             /// What the layer is to be.
             $Options for $Layer(kernel_size: Sizes as impl Into<Sizes>) {
                 /// Distance of windows (the kernel's size).
-                stride: Option<Sizes> as Option<Sizes> = None,
+                stride: Option<Sizes> as impl Into<Sizes> => Some = None,
                 /// Width of the border of zeros (0).
                 padding: Sizes as impl Into<Sizes> = 0.into(),
                 /// Whether a last, incomplete window counts (it does not).
@@ -167,7 +167,7 @@ macro_rules! avg_pool {
                 /// Whether the border's zeros count into the mean (they do).
                 count_include_pad: bool = true,
                 $($(#[$fdoc])*
-                $divisor: Option<i64> = None,)?
+                $divisor: Option<i64> as i64 => Some = None,)?
             }
         }
 
@@ -271,7 +271,7 @@ macro_rules! lp_pool {
             /// What the layer is to be.
             $Options for $Layer(norm_type: Scalar as impl Into<Scalar>, kernel_size: Sizes as impl Into<Sizes>) {
                 /// Distance of windows (the kernel's size).
-                stride: Option<Sizes> as Option<Sizes> = None,
+                stride: Option<Sizes> as impl Into<Sizes> => Some = None,
                 /// Whether a last, incomplete window counts (it does not).
                 ceil_mode: bool = false,
             }

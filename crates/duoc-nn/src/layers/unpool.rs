@@ -28,9 +28,9 @@ macro_rules! fractional {
             /// What the layer is to be: exactly one of size and ratio is given.
             $Options for $Layer(kernel_size: Sizes as impl Into<Sizes>) {
                 /// The size of the result.
-                output_size: Option<Sizes> as Option<Sizes> = None,
+                output_size: Option<Sizes> as impl Into<Sizes> => Some = None,
                 /// The size of the result as a share of the input's, between 0 and 1.
-                output_ratio: Option<Vec<f64>> as Option<Vec<f64>> = None,
+                output_ratio: Option<Vec<f64>> as impl Into<Vec<f64>> => Some = None,
             }
         }
 
@@ -135,7 +135,7 @@ macro_rules! unpool {
             /// What the layer is to be: the pooling's own arguments.
             $Options for $Layer(kernel_size: Sizes as impl Into<Sizes>) {
                 /// Distance of windows (the kernel's size).
-                stride: Option<Sizes> as Option<Sizes> = None,
+                stride: Option<Sizes> as impl Into<Sizes> => Some = None,
                 /// Width of the border (0).
                 padding: Sizes as impl Into<Sizes> = 0.into(),
             }

@@ -28,9 +28,17 @@ fn inputs(case: &Json) -> Vec<Tensor> {
 
 /// Mean of the features of the tokens, of length 1: how the sentence encoder ends.
 fn minilm(file: &Path, x: &[Tensor]) -> Result<Tensor> {
-    let mut net = models::Bert::options(30522).width(384).layers(6).heads(12).intermediate(1536).try_build()?;
+    let mut net = models::Bert::options(30522)
+        .width(384)
+        .layers(6)
+        .heads(12)
+        .intermediate(1536)
+        .try_build()?;
     let tensors = io::load_safetensors(file)?.tensors;
-    let state = tensors.into_iter().filter(|(name, _)| !name.ends_with("position_ids")).collect();
+    let state = tensors
+        .into_iter()
+        .filter(|(name, _)| !name.ends_with("position_ids"))
+        .collect();
     net.load_state_dict(&state, true)?;
     net.eval();
     let (features, _) = net.try_forward(&x[0], Some(&x[1]))?;
@@ -72,7 +80,11 @@ fn published_weights_give_pytorchs_outputs() {
         match outcome {
             Ok(None) => failures.push(format!("{name}: no such model here")),
             Ok(Some(y)) => {
-                assert_eq!(y.shape().iter().map(|n| *n as i64).collect::<Vec<_>>(), ints(&case["shape"]), "{name}");
+                assert_eq!(
+                    y.shape().iter().map(|n| *n as i64).collect::<Vec<_>>(),
+                    ints(&case["shape"]),
+                    "{name}"
+                );
                 let got: Vec<f64> = y.reshape(&[-1]).to_dtype(F64).to_vec();
                 failures.extend(far(&got, &floats(&case["out"])).map(|e| format!("{name}: {e}")));
                 println!("{name}: as published");

@@ -39,14 +39,29 @@ fn size(x: &Inputs) -> Option<Vec<i64>> {
     x.opt_ints(2, "output_size")
 }
 
+/// Options with those settings that are given.
+macro_rules! set {
+    ($options:expr, $($setter:ident($value:expr)),*) => {{
+        let mut o = $options;
+        $(
+            if let Some(v) = $value {
+                o = o.$setter(v);
+            }
+        )*
+        o
+    }};
+}
+
 macro_rules! max {
     ($Layer:ident, $a:ident) => {{
-        let m = $Layer::options(required($a, 0, "kernel_size"))
-            .stride(sizes($a, 1, "stride"))
-            .padding(sizes($a, 2, "padding").unwrap_or(0.into()))
-            .dilation(sizes($a, 3, "dilation").unwrap_or(1.into()))
-            .ceil_mode($a.bool_or(5, "ceil_mode", false))
-            .try_build()?;
+        let m = set!(
+            $Layer::options(required($a, 0, "kernel_size")),
+            stride(sizes($a, 1, "stride"))
+        )
+        .padding(sizes($a, 2, "padding").unwrap_or(0.into()))
+        .dilation(sizes($a, 3, "dilation").unwrap_or(1.into()))
+        .ceil_mode($a.bool_or(5, "ceil_mode", false))
+        .try_build()?;
         match $a.bool_or(4, "return_indices", false) {
             true => other(m, |m, x| m.try_forward_with_indices(x.tensor(0, "input")).map(pair)),
             false => layer(m),
@@ -57,13 +72,15 @@ macro_rules! max {
 macro_rules! avg {
     ($Layer:ident, $a:ident $(, $divisor:ident)?) => {
         layer(
-            $Layer::options(required($a, 0, "kernel_size"))
-                .stride(sizes($a, 1, "stride"))
-                .padding(sizes($a, 2, "padding").unwrap_or(0.into()))
-                .ceil_mode($a.bool_or(3, "ceil_mode", false))
-                .count_include_pad($a.bool_or(4, "count_include_pad", true))
-                $(.$divisor($a.get(5, stringify!($divisor)).and_then(Json::as_i64)))?
-                .try_build()?,
+            set!(
+                $Layer::options(required($a, 0, "kernel_size")),
+                stride(sizes($a, 1, "stride"))
+                $(, $divisor($a.get(5, stringify!($divisor)).and_then(Json::as_i64)))?
+            )
+            .padding(sizes($a, 2, "padding").unwrap_or(0.into()))
+            .ceil_mode($a.bool_or(3, "ceil_mode", false))
+            .count_include_pad($a.bool_or(4, "count_include_pad", true))
+            .try_build()?,
         )
     };
 }
@@ -71,10 +88,12 @@ macro_rules! avg {
 macro_rules! lp {
     ($Layer:ident, $a:ident) => {
         layer(
-            $Layer::options(number($a, 0, "norm_type"), required($a, 1, "kernel_size"))
-                .stride(sizes($a, 2, "stride"))
-                .ceil_mode($a.bool_or(3, "ceil_mode", false))
-                .try_build()?,
+            set!(
+                $Layer::options(number($a, 0, "norm_type"), required($a, 1, "kernel_size")),
+                stride(sizes($a, 2, "stride"))
+            )
+            .ceil_mode($a.bool_or(3, "ceil_mode", false))
+            .try_build()?,
         )
     };
 }
@@ -86,10 +105,12 @@ macro_rules! fractional {
             None => j.as_f64().into_iter().collect::<Vec<f64>>(),
         });
         layer(
-            $Layer::options(required($a, 0, "kernel_size"))
-                .output_size(sizes($a, 1, "output_size"))
-                .output_ratio(ratio)
-                .try_build()?,
+            set!(
+                $Layer::options(required($a, 0, "kernel_size")),
+                output_size(sizes($a, 1, "output_size")),
+                output_ratio(ratio)
+            )
+            .try_build()?,
         )
     }};
 }
@@ -97,10 +118,12 @@ macro_rules! fractional {
 macro_rules! unpool {
     ($Layer:ident, $a:ident) => {
         other(
-            $Layer::options(required($a, 0, "kernel_size"))
-                .stride(sizes($a, 1, "stride"))
-                .padding(sizes($a, 2, "padding").unwrap_or(0.into()))
-                .try_build()?,
+            set!(
+                $Layer::options(required($a, 0, "kernel_size")),
+                stride(sizes($a, 1, "stride"))
+            )
+            .padding(sizes($a, 2, "padding").unwrap_or(0.into()))
+            .try_build()?,
             |m, x| {
                 let (input, indices) = (x.tensor(0, "input"), x.tensor(1, "indices"));
                 Ok(vec![m.try_forward(input, indices, size(x).as_deref())?])
