@@ -2,7 +2,7 @@
 
 use super::config::Config;
 use super::data::{About, Shape};
-use duoc::models::Mlp;
+use duoc::models::{Gpt, Mlp};
 use duoc::train::Net;
 use duoc::{Result, bail};
 
@@ -26,6 +26,14 @@ pub fn build(c: &Config, about: &About) -> Result<Box<dyn Net>> {
             sizes.push(outputs);
             Ok(Box::new(Mlp::options(sizes).dropout(c.dropout).try_build()?))
         }
+        ("gpt", Shape::Tokens) => Ok(Box::new(
+            Gpt::options(outputs, size(c.context))
+                .layers(size(c.layers))
+                .heads(size(c.heads))
+                .width(size(c.hidden))
+                .dropout(c.dropout)
+                .try_build()?,
+        )),
         (name, _) => bail!(Value, "{name} is not for this data"),
     }
 }
