@@ -19,7 +19,7 @@ impl Model {
         }
     }
 
-    fn to_f64(&mut self) -> Result<()> {
+    fn widen(&mut self) -> Result<()> {
         match self {
             Model::Layer(m) => m.to(DType::F64).map(drop),
             Model::Bert(m) => m.to(DType::F64).map(drop),
@@ -111,7 +111,7 @@ fn check(case: &Json, generator: &Generator) -> Result<std::result::Result<(), S
         }
     });
     m.set_mode(false);
-    model.to_f64()?;
+    model.widen()?;
     generator.manual_seed(12);
     let inputs: Vec<Tensor> = case["inputs"]
         .as_array()

@@ -56,6 +56,8 @@ macro_rules! dropouts {
         }
 
         impl Layer for $Layer {
+            // Most layers have nothing to check.
+            #[allow(clippy::no_effect)]
             fn run(&self, $x: &Tensor) -> Result<Tensor> {
                 $check;
                 let ($p, $t) = (self.p, self.base.training());
