@@ -8,6 +8,7 @@
 
 mod cases;
 mod load;
+mod sweep;
 mod timing;
 
 use cases::Case;
@@ -15,16 +16,22 @@ use std::process::{Command, ExitCode, Stdio};
 
 fn main() -> ExitCode {
     let mut threads = 1usize;
-    let (mut list, mut here) = (false, None);
+    let (mut list, mut serve, mut here) = (false, false, None);
     let mut names = Vec::new();
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         match arg.as_str() {
             "--threads" => threads = args.next().and_then(|n| n.parse().ok()).filter(|n| *n > 0).unwrap_or(1),
             "--list" => list = true,
+            "--serve" => serve = true,
             "--in-this-process" => here = args.next(),
             _ => names.push(arg),
         }
+    }
+    if serve {
+        duoc::set_num_threads(threads);
+        sweep::serve();
+        return ExitCode::SUCCESS;
     }
     let all = cases::all();
     if list {

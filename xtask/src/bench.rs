@@ -6,13 +6,17 @@ use std::process::{Command, Stdio};
 use crate::shell;
 
 const USAGE: &str = "usage: cargo xtask bench [PATTERN] [--threads N] [--vs torch] [--json FILE] [--list]
+       cargo xtask bench sweep [PATTERN] [--threads N] [--vs torch] [--rounds N] [--json FILE] [--list]
 
 PATTERN  a group (elementwise) or a pattern of names: ^ and $ are the ends, . any character, X* any number of X,
          A|B either; by default every case that exists so far
 --vs torch  runs benches/torch_suite.py in turn with ours, group by group, and prints the ratios;
-            DUOC_TORCH_PYTHON names a Python that has PyTorch, else python3";
+            DUOC_TORCH_PYTHON names a Python that has PyTorch, else python3
+sweep       every kernel by every dtype instead: the rows of benches/sweep.txt, row by row in turn, best of --rounds";
 
 struct Options {
+    sweep: bool,
+    rounds: usize,
     pattern: Option<String>,
     threads: usize,
     torch: bool,
@@ -22,6 +26,8 @@ struct Options {
 
 fn options(args: &[String]) -> Result<Options, String> {
     let mut o = Options {
+        sweep: false,
+        rounds: 3,
         pattern: None,
         threads: 1,
         torch: false,
@@ -31,15 +37,13 @@ fn options(args: &[String]) -> Result<Options, String> {
     let mut args = args.iter();
     while let Some(arg) = args.next() {
         let mut value = || args.next().ok_or_else(|| format!("{arg} needs a value\n{USAGE}"));
+        let number = |n: &String| {
+            let parsed = n.parse().ok().filter(|n| *n > 0);
+            parsed.ok_or_else(|| format!("{n}: {arg} needs a number above 0"))
+        };
         match arg.as_str() {
-            "--threads" => {
-                let n = value()?;
-                o.threads = n
-                    .parse()
-                    .ok()
-                    .filter(|n| *n > 0)
-                    .ok_or_else(|| format!("{n} is no number of threads"))?;
-            }
+            "--threads" => o.threads = number(value()?)?,
+            "--rounds" => o.rounds = number(value()?)?,
             "--vs" => match value()?.as_str() {
                 "torch" => o.torch = true,
                 other => return Err(format!("cannot compare with {other}: only torch is known")),
@@ -47,6 +51,7 @@ fn options(args: &[String]) -> Result<Options, String> {
             "--json" => o.json = Some(value()?.clone()),
             "--list" => o.list = true,
             flag if flag.starts_with('-') => return Err(format!("unknown flag {flag}\n{USAGE}")),
+            "sweep" if !o.sweep && o.pattern.is_none() => o.sweep = true,
             pattern if o.pattern.is_none() => o.pattern = Some(pattern.to_string()),
             extra => return Err(format!("unexpected {extra}\n{USAGE}")),
         }
@@ -61,6 +66,17 @@ pub fn run(args: &[String]) -> Result<(), String> {
     let program = shell::target()
         .join("release")
         .join(format!("duoc-bench{}", std::env::consts::EXE_SUFFIX));
+    if o.sweep {
+        let sweep = crate::sweep::Options {
+            pattern: o.pattern,
+            threads: o.threads,
+            torch: o.torch,
+            rounds: o.rounds,
+            list: o.list,
+            json: o.json,
+        };
+        return crate::sweep::run(&sweep, &program);
+    }
     let all = capture(shell::program(&program).arg("--list"))?;
     // One line a case: its group, then its name.
     let all: Vec<(&str, &str)> = all.lines().filter_map(|l| l.split_once(' ')).collect();
@@ -185,7 +201,7 @@ fn compare(chosen: &[(&str, &str)], lines: &[String]) {
 }
 
 /// Whether a pattern occurs in a name.
-fn matches(pattern: &str, name: &str) -> bool {
+pub fn matches(pattern: &str, name: &str) -> bool {
     pattern.split('|').any(|p| {
         let (p, name): (Vec<char>, Vec<char>) = (p.chars().collect(), name.chars().collect());
         match p.split_first() {

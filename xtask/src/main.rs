@@ -5,6 +5,7 @@
 mod bench;
 mod golden;
 mod shell;
+mod sweep;
 mod test;
 mod tidy;
 
@@ -22,7 +23,7 @@ const CHORES: &[Chore] = &[
     ("tidy", "the house rules that no compiler checks", tidy::run),
     (
         "bench",
-        "the benchmarks, alone or beside PyTorch: [GROUP|PATTERN] [--threads N] [--vs torch] [--json FILE] [--list]",
+        "the benchmarks, alone or beside PyTorch: [GROUP|PATTERN|sweep] [--threads N] [--vs torch] [--json FILE] [--list]",
         bench::run,
     ),
     (

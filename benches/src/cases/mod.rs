@@ -104,14 +104,14 @@ fn work(flops: usize, bytes: usize) -> Work {
 }
 
 /// The entry of `add.Tensor`, or of its `out=` form for `add.Tensor out`.
-fn entry(op: &str) -> Option<&'static Entry> {
+pub fn entry(op: &str) -> Option<&'static Entry> {
     match op.strip_suffix(" out") {
         Some(op) => registry().get_out(op),
         None => registry().get(op),
     }
 }
 
-fn call(entry: &Entry, args: &[Value]) {
+pub fn call(entry: &Entry, args: &[Value]) {
     match entry.call(black_box(args)) {
         Ok(v) => drop(black_box(v)),
         Err(e) => panic!("{}: {e}", entry.op.name()),
@@ -119,7 +119,7 @@ fn call(entry: &Entry, args: &[Value]) {
 }
 
 /// The arguments with the schema's defaults for those that are missing; `out` stays last.
-fn complete(entry: &Entry, mut args: Vec<Value>) -> Vec<Value> {
+pub fn complete(entry: &Entry, mut args: Vec<Value>) -> Vec<Value> {
     let written_last = |a: &duoc::op::Argument| a.written && a.kwarg_only;
     let outs = entry.schema.args.iter().filter(|a| written_last(a)).count();
     let out = args.split_off(args.len().saturating_sub(outs));
@@ -158,7 +158,7 @@ fn coin(n: i64) -> Tensor {
 }
 
 /// The value of a set-up step: a case that cannot be set up ends its process with the message.
-fn fine<T>(r: duoc::Result<T>) -> T {
+pub fn fine<T>(r: duoc::Result<T>) -> T {
     r.unwrap_or_else(|e| panic!("{e}"))
 }
 

@@ -21,6 +21,54 @@ impl Out {
     }
 }
 
+/// Calls `fill(out, begin, end)` for ranges that make up `0..n`, in parallel when that pays.
+fn ranges(out: *mut u8, n: usize, fill: &(dyn Fn(*mut u8, usize, usize) + Sync)) {
+    let out = Out(out, 0);
+    par::for_range(n, par::GRAIN, &|begin, end| {
+        let out = &out;
+        fill(out.0, begin, end)
+    });
+}
+
+macro_rules! whole_steps {
+    ($($name:ident $t:ty;)+) => {$(
+        crate::simd_fn! {
+            unsafe fn $name(out: *mut $t, start: $t, step: $t, begin: usize, end: usize) {
+                for i in begin..end {
+                    *out.add(i) = start.wrapping_add(step.wrapping_mul(i as $t));
+                }
+            }
+        }
+    )+};
+}
+whole_steps! { steps_u8 u8; steps_u16 u16; steps_u32 u32; steps_u64 u64; }
+
+macro_rules! float_steps {
+    ($name:ident $t:ty, $lanes:literal, |$base:ident| $round:expr) => {
+        crate::simd_fn! {
+            unsafe fn $name(out: *mut $t, start: f64, step: f64, begin: usize, end: usize, vectorised: usize) {
+                let mut i = begin;
+                while i < end {
+                    // Ranges begin and end at multiples of 64, but for the last.
+                    if i + $lanes <= vectorised && i + $lanes <= end {
+                        let $base = step.mul_add(i as f64, start);
+                        let base = $round;
+                        for lane in 0..$lanes {
+                            *out.add(i + lane) = step.mul_add(lane as f64, base) as $t;
+                        }
+                        i += $lanes;
+                    } else {
+                        *out.add(i) = step.mul_add(i as f64, start) as $t;
+                        i += 1;
+                    }
+                }
+            }
+        }
+    };
+}
+float_steps!(steps_f64 f64, 4, |x| x);
+float_steps!(steps_f32 f32, 8, |x| x as f32 as f64);
+
 /// Calls `one(out, i)` for `0..n`, in parallel when that pays.
 fn each(out: Out, n: usize, one: impl Fn(&Out, usize) + Sync) {
     par::for_range(n, par::GRAIN, &|begin, end| (begin..end).for_each(|i| one(&out, i)));
@@ -31,13 +79,19 @@ pub unsafe fn arange_int(dtype: DType, out: *mut u8, start: i64, step: i64, n: u
     if !dtype.is_int() {
         return false;
     }
-    let out = Out(out, dtype.size() as isize);
-    let value = move |i: usize| start.wrapping_add(step.wrapping_mul(i as i64));
+    macro_rules! fill {
+        ($f:ident $t:ty) => {
+            // SAFETY: each range of the contiguous output is written once.
+            ranges(out, n, &|out, begin, end| unsafe {
+                $f(out.cast(), start as $t, step as $t, begin, end)
+            })
+        };
+    }
     match dtype.size() {
-        1 => each(out, n, |o, i| o.set(i, value(i) as u8)),
-        2 => each(out, n, |o, i| o.set(i, value(i) as u16)),
-        4 => each(out, n, |o, i| o.set(i, value(i) as u32)),
-        _ => each(out, n, |o, i| o.set(i, value(i))),
+        1 => fill!(steps_u8 u8),
+        2 => fill!(steps_u16 u16),
+        4 => fill!(steps_u32 u32),
+        _ => fill!(steps_u64 u64),
     }
     true
 }
@@ -57,15 +111,12 @@ pub unsafe fn arange_float(dtype: DType, out: *mut u8, start: f64, step: f64, n:
     };
     let (start32, step32) = (start as f32, step as f32);
     match dtype {
-        DType::F64 => each(target, n, |o, i| {
-            let (base, lane) = split(i);
-            let base = step.mul_add(base as f64, start);
-            o.set(i, step.mul_add(lane as f64, base))
+        // SAFETY (both): each range of the contiguous output is written once.
+        DType::F64 => ranges(out, n, &|out, begin, end| unsafe {
+            steps_f64(out.cast(), start, step, begin, end, vectorised)
         }),
-        DType::F32 => each(target, n, |o, i| {
-            let (base, lane) = split(i);
-            let base = step.mul_add(base as f64, start) as f32;
-            o.set(i, step.mul_add(lane as f64, base as f64) as f32)
+        DType::F32 => ranges(out, n, &|out, begin, end| unsafe {
+            steps_f32(out.cast(), start, step, begin, end, vectorised)
         }),
         DType::F16 => each(target, n, |o, i| {
             let (base, lane) = split(i);

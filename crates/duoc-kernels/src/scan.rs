@@ -6,7 +6,9 @@
 //! scanned on their own and then shifted by what came before: the cut follows from the length alone.
 
 use half::{bf16, f16};
+use std::mem::MaybeUninit;
 
+use crate::copy::transpose;
 use crate::lines::{Ends, Lines};
 use crate::reduce::Kept;
 use crate::reduce::elem::{Elem, Number};
@@ -64,8 +66,10 @@ pub unsafe fn scan(op: Scan, dtype: DType, lines: &Lines, src: *const u8, dst: [
 /// Lines that advance together.
 const COLS: usize = 256;
 /// Lines that advance side by side where the memory runs along them.
+const LINES: usize = 16;
+/// Pieces of a long line that are scanned side by side.
 const SIDE: usize = 8;
-/// Pieces of a long line that are scanned side by side, and their length.
+/// Their length.
 const PIECE: usize = 256;
 /// Lines longer than this are cut into pieces.
 const LONG: usize = 4096;
@@ -79,6 +83,8 @@ trait Step: 'static {
     const START: Self::A;
     /// Whether a shifted scan is as good as a scan from the start: `join(before, local)`.
     const CUTS: bool;
+    /// Whether the order of the operations does not matter: then a step is too fast to be worth the cut.
+    const EXACT: bool = false;
     fn step(acc: Self::A, x: Self::E) -> Self::A;
     fn join(before: Self::A, local: Self::A) -> Self::A;
     fn out(acc: Self::A) -> Self::E;
@@ -87,6 +93,8 @@ trait Step: 'static {
 /// Elements that can be summed: the accumulator type and the way back.
 trait Term: Elem {
     type A: Number;
+    /// Whether sums are exact, as those of integers.
+    const EXACT: bool;
     fn term(self) -> Self::A;
     fn round(acc: Self::A) -> Self;
 }
@@ -94,6 +102,8 @@ macro_rules! term {
     ($($t:ident, $a:ident, |$x:ident| $term:expr, |$r:ident| $round:expr;)+) => { $(
         impl Term for $t {
             type A = $a;
+            // Half of one is nothing in integers.
+            const EXACT: bool = (1 as $a) / (2 as $a) == (0 as $a);
             #[inline(always)]
             fn term(self) -> $a { let $x = self; $term }
             #[inline(always)]
@@ -119,6 +129,7 @@ impl<T: Term> Step for Sum<T> {
     type A = T::A;
     const START: T::A = T::A::ZERO;
     const CUTS: bool = true;
+    const EXACT: bool = T::EXACT;
     #[inline(always)]
     fn step(acc: T::A, x: T) -> T::A {
         acc.add(x.term())
@@ -250,19 +261,20 @@ unsafe fn run<S: Step>(lines: &Lines, ends: Ends) {
         }
         return;
     }
-    in_parallel(count.div_ceil(SIDE), n * SIDE, &|t| {
+    in_parallel(count.div_ceil(LINES), n * LINES, &|t| {
         let ends = &ends;
-        let first = t * SIDE;
+        let first = t * LINES;
         // SAFETY: bundles of lines are disjoint and inside the geometry.
         unsafe {
-            if first + SIDE <= count {
-                let at: [_; SIDE] = std::array::from_fn(|l| lines.locate(first + l, ends.src, ends.dst));
-                side_by_side::<S>(at.map(|a| a.0), at.map(|a| a.1[0]), lines.along);
-            } else {
-                for line in first..count {
-                    let (src, dst) = lines.locate(line, ends.src, ends.dst);
-                    one::<S>(src, dst[0], lines.along);
+            if first + LINES <= count {
+                let at: [_; LINES] = std::array::from_fn(|l| lines.locate(first + l, ends.src, ends.dst));
+                if side_by_side::<S>(at.map(|a| a.0), at.map(|a| a.1[0]), lines.along) {
+                    return;
                 }
+            }
+            for line in first..count.min(first + LINES) {
+                let (src, dst) = lines.locate(line, ends.src, ends.dst);
+                one::<S>(src, dst[0], lines.along);
             }
         }
     });
@@ -301,13 +313,53 @@ simd_fn! {
     }
 }
 
-unsafe fn side_by_side<S: Step>(src: [*const u8; SIDE], dst: [*mut u8; SIDE], along: Kept) {
-    let mut acc = [S::START; SIDE];
-    for i in 0..along.size {
-        for l in 0..SIDE {
-            acc[l] = S::step(acc[l], read(src[l], along.src, i));
-            write(dst[l], along.dst[0], i, S::out(acc[l]));
+/// Elements of each line that are turned into rows at a time.
+const CHUNK: usize = 64;
+
+/// The distance of [`LINES`] dense lines, if it is the same between all of them.
+fn even(at: [*const u8; LINES], along: isize, size: usize) -> Option<isize> {
+    let step = (at[1] as isize).wrapping_sub(at[0] as isize);
+    let even = (1..LINES).all(|l| (at[l] as isize).wrapping_sub(at[l - 1] as isize) == step);
+    (even && along == size as isize && step.unsigned_abs() >= size).then_some(step)
+}
+
+/// Lines side by side: turned into rows of [`LINES`], one from each line, which advance in vectors, and back. `false`
+/// where the lines do not lie evenly.
+unsafe fn side_by_side<S: Step>(src: [*const u8; LINES], dst: [*mut u8; LINES], along: Kept) -> bool {
+    let size = size_of::<S::E>();
+    let (Some(from), Some(to)) = (
+        even(src, along.src, size),
+        even(dst.map(|d| d.cast_const()), along.dst[0], size),
+    ) else {
+        return false;
+    };
+    let mut acc = [S::START; LINES];
+    let mut rows = [MaybeUninit::<[S::E; LINES]>::uninit(); CHUNK];
+    let buffer = rows.as_mut_ptr().cast::<u8>();
+    let row = LINES * size;
+    for first in (0..along.size).step_by(CHUNK) {
+        let n = CHUNK.min(along.size - first);
+        transpose::block(buffer, row as isize, src[0].add(first * size), from, n, LINES, size);
+        advance::<S>(buffer, n, &mut acc);
+        transpose::block(dst[0].add(first * size), to, buffer, row as isize, LINES, n, size);
+    }
+    true
+}
+
+simd_fn! {
+    unsafe fn advance<S: Step>(rows: *mut u8, n: usize, acc: &mut [S::A; LINES]) {
+        let mut now = *acc;
+        for i in 0..n {
+            let row = (rows as *mut [S::E; LINES]).add(i);
+            let x = *row;
+            let mut y = x;
+            for l in 0..LINES {
+                now[l] = S::step(now[l], x[l]);
+                y[l] = S::out(now[l]);
+            }
+            *row = y;
         }
+        *acc = now;
     }
 }
 
@@ -334,6 +386,9 @@ unsafe fn long<S: Step>(src: *const u8, dst: *mut u8, along: Kept) {
             size,
         )
     };
+    if par::num_threads() == 1 && S::EXACT {
+        return one::<S>(src, dst, along);
+    }
     if stretches == 1 || par::num_threads() == 1 {
         let mut before = S::START;
         for t in 0..stretches {
@@ -465,24 +520,96 @@ unsafe fn extremes<R: Running>(lines: &Lines, ends: Ends) {
             extreme_cols::<R>(src, dst, lines.along, across, count)
         });
     }
-    in_parallel(count, n, &|line| {
+    in_parallel(count.div_ceil(LINES), n * LINES, &|t| {
         let ends = &ends;
-        let along = lines.along;
-        let (src, dst) = lines.locate(line, ends.src, ends.dst);
-        // SAFETY: lines are disjoint and inside the geometry.
+        let first = t * LINES;
+        // SAFETY: bundles of lines are disjoint and inside the geometry.
         unsafe {
-            let mut best = read::<R::E>(src, 0, 0);
-            let mut index = 0;
-            for i in 0..along.size {
-                let x = read::<R::E>(src, along.src, i);
-                if R::takes(x.load(), best.load()) {
-                    (best, index) = (x, i as i64);
+            if first + LINES <= count {
+                let at: [_; LINES] = std::array::from_fn(|l| lines.locate(first + l, ends.src, ends.dst));
+                let dst = [0, 1].map(|k| at.map(|a| a.1[k]));
+                if extremes_side_by_side::<R>(at.map(|a| a.0), dst, lines.along) {
+                    return;
                 }
-                write(dst[0], along.dst[0], i, best);
-                write(dst[1], along.dst[1], i, index);
+            }
+            for line in first..count.min(first + LINES) {
+                let (src, dst) = lines.locate(line, ends.src, ends.dst);
+                one_extreme::<R>(src, dst, lines.along);
             }
         }
     });
+}
+
+unsafe fn one_extreme<R: Running>(src: *const u8, dst: [*mut u8; 2], along: Kept) {
+    let mut best = read::<R::E>(src, 0, 0);
+    let mut index = 0;
+    for i in 0..along.size {
+        let x = read::<R::E>(src, along.src, i);
+        if R::takes(x.load(), best.load()) {
+            (best, index) = (x, i as i64);
+        }
+        write(dst[0], along.dst[0], i, best);
+        write(dst[1], along.dst[1], i, index);
+    }
+}
+
+/// As [`side_by_side`], with the indices in rows of their own.
+unsafe fn extremes_side_by_side<R: Running>(src: [*const u8; LINES], dst: [[*mut u8; LINES]; 2], along: Kept) -> bool {
+    let size = size_of::<R::E>();
+    let (Some(from), Some(to), Some(to_index)) = (
+        even(src, along.src, size),
+        even(dst[0].map(|d| d.cast_const()), along.dst[0], size),
+        even(dst[1].map(|d| d.cast_const()), along.dst[1], 8),
+    ) else {
+        return false;
+    };
+    let mut best: [R::E; LINES] = std::array::from_fn(|l| read(src[l], 0, 0));
+    let mut index = [0i64; LINES];
+    let mut rows = [MaybeUninit::<[R::E; LINES]>::uninit(); CHUNK];
+    let mut indices = [MaybeUninit::<[i64; LINES]>::uninit(); CHUNK];
+    let (buffer, positions) = (rows.as_mut_ptr().cast::<u8>(), indices.as_mut_ptr().cast::<u8>());
+    let row = LINES * size;
+    for first in (0..along.size).step_by(CHUNK) {
+        let n = CHUNK.min(along.size - first);
+        transpose::block(buffer, row as isize, src[0].add(first * size), from, n, LINES, size);
+        advance_extremes::<R>(buffer, positions, first, n, &mut best, &mut index);
+        transpose::block(dst[0][0].add(first * size), to, buffer, row as isize, LINES, n, size);
+        transpose::block(
+            dst[1][0].add(first * 8),
+            to_index,
+            positions,
+            8 * LINES as isize,
+            LINES,
+            n,
+            8,
+        );
+    }
+    true
+}
+
+simd_fn! {
+    unsafe fn advance_extremes<R: Running>(
+        rows: *mut u8,
+        positions: *mut u8,
+        first: usize,
+        n: usize,
+        best: &mut [R::E; LINES],
+        index: &mut [i64; LINES],
+    ) {
+        let (mut b, mut at) = (*best, *index);
+        for i in 0..n {
+            let row = (rows as *mut [R::E; LINES]).add(i);
+            let x = *row;
+            for l in 0..LINES {
+                let takes = R::takes(x[l].load(), b[l].load());
+                b[l] = if takes { x[l] } else { b[l] };
+                at[l] = if takes { (first + i) as i64 } else { at[l] };
+            }
+            *row = b;
+            *(positions as *mut [i64; LINES]).add(i) = at;
+        }
+        (*best, *index) = (b, at);
+    }
 }
 
 simd_fn! {

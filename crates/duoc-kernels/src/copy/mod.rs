@@ -3,8 +3,8 @@
 mod cast;
 pub mod numbers;
 mod strided;
-mod transpose;
+pub(crate) mod transpose;
 
 pub use cast::cast_loop;
 pub use strided::{copy_contiguous, copy_nd, same};
-pub(crate) use strided::{copy_rows, copy_short};
+pub(crate) use strided::{copy_rows, copy_short, take_row};

@@ -36,14 +36,7 @@ unsafe fn same_loop<T: Copy>(ptrs: *const *mut u8, strides: *const isize, inner:
         let (out, input) = (out.offset(o0 * j), input.offset(o1 * j));
         match (s0 == size, s1) {
             (true, 0) => crate::fill::row(out, input, size_of::<T>(), inner),
-            (true, s) if s == 2 * size => every_other::<T>(out, input, inner),
-            (true, _) => {
-                for i in 0..inner as isize {
-                    out.cast::<T>()
-                        .offset(i)
-                        .write_unaligned(input.offset(s1 * i).cast::<T>().read_unaligned());
-                }
-            }
+            (true, _) => take_row::<T>(out, input, s1, inner),
             _ => {
                 for i in 0..inner as isize {
                     out.offset(s0 * i)
@@ -55,26 +48,42 @@ unsafe fn same_loop<T: Copy>(ptrs: *const *mut u8, strides: *const isize, inner:
     }
 }
 
-/// `out[i] = input[2 i]`: the commonest step has a constant stride, which vectorises.
-unsafe fn every_other<T: Copy>(out: *mut u8, input: *const u8, n: usize) {
-    match size_of::<T>() {
-        2 => every_other_u16(out.cast(), input.cast(), n),
-        4 => every_other_u32(out.cast(), input.cast(), n),
-        8 => every_other_u64(out.cast(), input.cast(), n),
-        _ => {
-            for i in 0..n {
-                out.cast::<T>()
-                    .add(i)
-                    .write_unaligned(input.cast::<T>().add(2 * i).read_unaligned());
-            }
+/// `out[i] = input[i stride]` for `n` elements that lie densely in the output: the commonest steps, every second
+/// element and backwards, are done in vectors.
+pub(crate) unsafe fn take_row<T: Copy>(out: *mut u8, input: *const u8, stride: isize, n: usize) {
+    let size = size_of::<T>() as isize;
+    if stride == size {
+        return std::ptr::copy_nonoverlapping(input, out, n * size_of::<T>());
+    }
+    if stride == 2 * size {
+        match size {
+            1 => return every_other_u8(out.cast(), input.cast(), n),
+            2 => return every_other_u16(out.cast(), input.cast(), n),
+            4 => return every_other_u32(out.cast(), input.cast(), n),
+            8 => return every_other_u64(out.cast(), input.cast(), n),
+            _ => {}
         }
+    } else if stride == -size && n > 0 {
+        let first = input.wrapping_offset(stride * (n as isize - 1));
+        match size {
+            1 => return backwards_u8(out.cast(), first.cast(), n),
+            2 => return backwards_u16(out.cast(), first.cast(), n),
+            4 => return backwards_u32(out.cast(), first.cast(), n),
+            8 => return backwards_u64(out.cast(), first.cast(), n),
+            _ => {}
+        }
+    }
+    let out = out.cast::<T>();
+    for i in 0..n as isize {
+        out.offset(i)
+            .write_unaligned(input.wrapping_offset(stride * i).cast::<T>().read_unaligned());
     }
 }
 
-macro_rules! every_other {
-    ($name:ident, $t:ty) => {
+macro_rules! steps {
+    ($($every_other:ident $backwards:ident $t:ty;)+) => {$(
         crate::simd_fn! {
-            unsafe fn $name(out: *mut $t, input: *const $t, n: usize) {
+            unsafe fn $every_other(out: *mut $t, input: *const $t, n: usize) {
                 // Whole pairs are read, so the last element, which may have no neighbour, is done apart.
                 for i in 0..n.saturating_sub(1) {
                     let [value, _] = input.cast::<[$t; 2]>().add(i).read_unaligned();
@@ -85,11 +94,21 @@ macro_rules! every_other {
                 }
             }
         }
-    };
+        crate::simd_fn! {
+            unsafe fn $backwards(out: *mut $t, input: *const $t, n: usize) {
+                for i in 0..n {
+                    out.add(i).write_unaligned(input.add(n - 1 - i).read_unaligned());
+                }
+            }
+        }
+    )+};
 }
-every_other!(every_other_u16, u16);
-every_other!(every_other_u32, u32);
-every_other!(every_other_u64, u64);
+steps! {
+    every_other_u8 backwards_u8 u8;
+    every_other_u16 backwards_u16 u16;
+    every_other_u32 backwards_u32 u32;
+    every_other_u64 backwards_u64 u64;
+}
 
 /// Longest row, in bytes, that is copied in line; a call of `memcpy` costs more than such a row.
 const SHORT_ROW: usize = 1024;

@@ -3,7 +3,7 @@
 //! Widening is exact. Narrowing rounds to nearest, ties to even, overflows to infinity and keeps subnormals. A NaN
 //! stays one: float16 as the hardware does (quiet, upper payload bits), bfloat16 as `0x7fc0`, which is PyTorch's.
 
-use crate::simd_fn;
+use crate::simd::{Level, level};
 
 /// The float32 that a bfloat16 stands for.
 #[inline(always)]
@@ -53,18 +53,32 @@ pub fn f16_narrow(x: f32) -> u16 {
     sign | if magnitude > 0x7f80_0000 { nan } else { value }
 }
 
-simd_fn! {
-    /// Widens `n` bfloat16 at `from` to float32 at `to`; the two must not overlap.
-    pub unsafe fn bf16_to_f32(from: *const u16, to: *mut f32, n: usize) {
-        widen(std::slice::from_raw_parts(from, n), std::slice::from_raw_parts_mut(to, n));
+/// Widens `n` bfloat16 at `from` to float32 at `to`; the two must not overlap.
+pub unsafe fn bf16_to_f32(from: *const u16, to: *mut f32, n: usize) {
+    #[cfg(target_arch = "x86_64")]
+    match level() {
+        Level::Avx512 => return x86::widen::<x86::Brain>(from, to, n),
+        Level::Avx2 => return x86::bf16_to_f32(from, to, n),
+        Level::Portable => {}
     }
+    widen(
+        std::slice::from_raw_parts(from, n),
+        std::slice::from_raw_parts_mut(to, n),
+    );
 }
 
-simd_fn! {
-    /// Narrows `n` float32 at `from` to bfloat16 at `to`; the two must not overlap.
-    pub unsafe fn f32_to_bf16(from: *const f32, to: *mut u16, n: usize) {
-        narrow(std::slice::from_raw_parts(from, n), std::slice::from_raw_parts_mut(to, n));
+/// Narrows `n` float32 at `from` to bfloat16 at `to`; the two must not overlap.
+pub unsafe fn f32_to_bf16(from: *const f32, to: *mut u16, n: usize) {
+    #[cfg(target_arch = "x86_64")]
+    match level() {
+        Level::Avx512 => return x86::narrow::<x86::Brain>(from, to, n),
+        Level::Avx2 => return x86::f32_to_bf16(from, to, n),
+        Level::Portable => {}
     }
+    narrow(
+        std::slice::from_raw_parts(from, n),
+        std::slice::from_raw_parts_mut(to, n),
+    );
 }
 
 #[inline(always)]
@@ -84,8 +98,10 @@ fn narrow(from: &[f32], to: &mut [u16]) {
 /// Widens `n` float16 at `from` to float32 at `to`; the two must not overlap.
 pub unsafe fn f16_to_f32(from: *const u16, to: *mut f32, n: usize) {
     #[cfg(target_arch = "x86_64")]
-    if crate::simd::level() >= crate::simd::Level::Avx2 {
-        return x86::f16_to_f32(from, to, n);
+    match level() {
+        Level::Avx512 => return x86::widen::<x86::Ieee>(from, to, n),
+        Level::Avx2 => return x86::f16_to_f32(from, to, n),
+        Level::Portable => {}
     }
     for i in 0..n {
         *to.add(i) = f16_widen(*from.add(i));
@@ -95,8 +111,10 @@ pub unsafe fn f16_to_f32(from: *const u16, to: *mut f32, n: usize) {
 /// Narrows `n` float32 at `from` to float16 at `to`; the two must not overlap.
 pub unsafe fn f32_to_f16(from: *const f32, to: *mut u16, n: usize) {
     #[cfg(target_arch = "x86_64")]
-    if crate::simd::level() >= crate::simd::Level::Avx2 {
-        return x86::f32_to_f16(from, to, n);
+    match level() {
+        Level::Avx512 => return x86::narrow::<x86::Ieee>(from, to, n),
+        Level::Avx2 => return x86::f32_to_f16(from, to, n),
+        Level::Portable => {}
     }
     for i in 0..n {
         *to.add(i) = f16_narrow(*from.add(i));
@@ -104,11 +122,103 @@ pub unsafe fn f32_to_f16(from: *const f32, to: *mut u16, n: usize) {
 }
 
 #[cfg(target_arch = "x86_64")]
-mod x86 {
+pub(crate) mod x86 {
+    //! The conversions with vector instructions. Inline functions here are for callers with AVX-512 switched on.
+
     use std::arch::x86_64::*;
 
+    /// A 16-bit format, sixteen numbers at a time.
+    pub(crate) trait Format {
+        /// The sixteen numbers as float32.
+        unsafe fn widen(bits: __m256i) -> __m512;
+        /// Sixteen float32, rounded.
+        unsafe fn narrow(x: __m512) -> __m256i;
+    }
+
+    /// bfloat16.
+    pub(crate) struct Brain;
+    /// float16.
+    pub(crate) struct Ieee;
+
+    impl Format for Brain {
+        #[inline(always)]
+        unsafe fn widen(bits: __m256i) -> __m512 {
+            _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(bits)))
+        }
+        #[inline(always)]
+        unsafe fn narrow(x: __m512) -> __m256i {
+            let bits = _mm512_castps_si512(x);
+            let odd = _mm512_and_si512(_mm512_srli_epi32::<16>(bits), _mm512_set1_epi32(1));
+            let rounded = _mm512_add_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x7fff)), odd);
+            let nan = _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(x, x);
+            let y = _mm512_mask_mov_epi32(rounded, nan, _mm512_set1_epi32(0x7fc0_0000));
+            _mm512_cvtepi32_epi16(_mm512_srli_epi32::<16>(y))
+        }
+    }
+
+    impl Format for Ieee {
+        #[inline(always)]
+        unsafe fn widen(bits: __m256i) -> __m512 {
+            _mm512_cvtph_ps(bits)
+        }
+        #[inline(always)]
+        unsafe fn narrow(x: __m512) -> __m256i {
+            _mm512_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(x)
+        }
+    }
+
+    /// The mask of the first `n` of sixteen.
+    #[inline(always)]
+    pub(crate) fn first(n: usize) -> u16 {
+        ((1u32 << n) - 1) as u16
+    }
+
+    #[target_feature(enable = "avx2,fma,f16c,bmi2,avx512f,avx512bw,avx512dq,avx512vl")]
+    pub(super) unsafe fn widen<F: Format>(from: *const u16, to: *mut f32, n: usize) {
+        let mut i = 0;
+        while i + 16 <= n {
+            _mm512_storeu_ps(to.add(i), F::widen(_mm256_loadu_si256(from.add(i).cast())));
+            i += 16;
+        }
+        if i < n {
+            let m = first(n - i);
+            let x = F::widen(_mm256_maskz_loadu_epi16(m, from.add(i).cast()));
+            _mm512_mask_storeu_ps(to.add(i), m, x);
+        }
+    }
+
+    #[target_feature(enable = "avx2,fma,f16c,bmi2,avx512f,avx512bw,avx512dq,avx512vl")]
+    pub(super) unsafe fn narrow<F: Format>(from: *const f32, to: *mut u16, n: usize) {
+        let mut i = 0;
+        while i + 16 <= n {
+            _mm256_storeu_si256(to.add(i).cast(), F::narrow(_mm512_loadu_ps(from.add(i))));
+            i += 16;
+        }
+        if i < n {
+            let m = first(n - i);
+            let x = F::narrow(_mm512_maskz_loadu_ps(m, from.add(i)));
+            _mm256_mask_storeu_epi16(to.add(i).cast(), m, x);
+        }
+    }
+
+    #[target_feature(enable = "avx2")]
+    pub(super) unsafe fn bf16_to_f32(from: *const u16, to: *mut f32, n: usize) {
+        super::widen(
+            std::slice::from_raw_parts(from, n),
+            std::slice::from_raw_parts_mut(to, n),
+        );
+    }
+
+    #[target_feature(enable = "avx2")]
+    pub(super) unsafe fn f32_to_bf16(from: *const f32, to: *mut u16, n: usize) {
+        super::narrow(
+            std::slice::from_raw_parts(from, n),
+            std::slice::from_raw_parts_mut(to, n),
+        );
+    }
+
     #[target_feature(enable = "avx2,f16c")]
-    pub unsafe fn f16_to_f32(from: *const u16, to: *mut f32, n: usize) {
+    pub(super) unsafe fn f16_to_f32(from: *const u16, to: *mut f32, n: usize) {
         let mut i = 0;
         while i + 8 <= n {
             _mm256_storeu_ps(to.add(i), _mm256_cvtph_ps(_mm_loadu_si128(from.add(i).cast())));
@@ -121,7 +231,7 @@ mod x86 {
     }
 
     #[target_feature(enable = "avx2,f16c")]
-    pub unsafe fn f32_to_f16(from: *const f32, to: *mut u16, n: usize) {
+    pub(super) unsafe fn f32_to_f16(from: *const f32, to: *mut u16, n: usize) {
         let mut i = 0;
         while i + 8 <= n {
             let h = _mm256_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(_mm256_loadu_ps(from.add(i)));

@@ -1,11 +1,11 @@
 //! float32 functions, within one unit in the last place (2.1 for `sigmoid`).
 //!
-//! The hot ones (`exp`, `exp2`, `log`, `erf`, `sigmoid`) are computed in float32; the others in float64 by the
-//! functions of [`double`] or by shorter fits here, which leaves nothing but the last rounding.
+//! The hot ones are computed in float32; the others in float64 by the functions of [`wide`] and [`double`], which
+//! leaves nothing but the last rounding.
 //!
 //! Polynomial coefficients are minimax fits (Remez) of the function named beside them on the stated interval.
 
-use super::double;
+use super::{double, wide};
 use std::f32::consts::LOG2_E;
 
 /// Adding it leaves the nearest whole number in the low bits of the sum: `1.5 * 2^23`.
@@ -46,6 +46,70 @@ const LOG: [f32; 9] = [
     0.1187305897474289,
     -0.11792164295911789,
     0.06917852908372879,
+];
+
+/// `(log2(1 + f) / f - log2(e)) / f` for `sqrt(1/2) <= 1 + f <= sqrt 2`, error 2^-28 of the function.
+const LOG2: [f32; 10] = [
+    -0.7213475108146667,
+    0.48089802265167236,
+    -0.36067357659339905,
+    0.2885711193084717,
+    -0.2404864877462387,
+    0.2051319181919098,
+    -0.17866800725460052,
+    0.17129020392894745,
+    -0.17009270191192627,
+    0.09977097809314728,
+];
+
+/// `(log10(1 + f) / f - log10(e)) / f` for `sqrt(1/2) <= 1 + f <= sqrt 2`, error 2^-27 of the function.
+const LOG10: [f32; 10] = [
+    -0.21714724600315094,
+    0.1447647213935852,
+    -0.1085735633969307,
+    0.08686856925487518,
+    -0.07239364832639694,
+    0.0617508627474308,
+    -0.05378443002700806,
+    0.05156349018216133,
+    -0.05120300501585007,
+    0.030034055933356285,
+];
+
+/// `(sin r - r) / r^3` in `r^2` for `|r| <= 0.8`, error 2^-28.
+const SIN: [f32; 4] = [
+    -0.1666666716337204,
+    0.008333329111337662,
+    -0.00019839187734760344,
+    2.716917379075312e-06,
+];
+
+/// `(cos r - 1 + r^2 / 2) / r^4` in `r^2` for `|r| <= 0.8`, error 2^-30.
+const COS: [f32; 4] = [
+    0.0416666679084301,
+    -0.0013888883404433727,
+    2.4799363018246368e-05,
+    -2.7197296503800317e-07,
+];
+
+/// `(asin x - x) / x^3` in `x^2` for `|x| <= 1/2`, error 2^-27.
+const ASIN: [f32; 5] = [
+    0.16666753590106964,
+    0.07495242357254028,
+    0.045477062463760376,
+    0.024147789925336838,
+    0.042218249291181564,
+];
+
+/// `(atanh x - x) / x^3` in `x^2` for `|x| <= 1/2`, error 2^-28.
+const ATANH: [f32; 7] = [
+    0.3333333730697632,
+    0.1999971866607666,
+    0.142950639128685,
+    0.10964680463075638,
+    0.10297728329896927,
+    0.02407713606953621,
+    0.17645695805549622,
 ];
 
 /// `erf(x) / x - 1` in `x^2` for `|x| <= 0.93`, error 2^-31.
@@ -97,6 +161,9 @@ const ATAN: [f64; 8] = [
     0.06978689751168694,
     -0.037728187647837225,
 ];
+
+/// `1 / m` for `0.7 <= m <= 1.42`, to 1 %.
+const RECIPROCAL: [f32; 3] = [3.040_7, -2.985_4, 0.948_2];
 
 /// Horner's rule, coefficients from the constant up, at most 24 of them.
 ///
@@ -168,45 +235,90 @@ pub fn exp2(x: f32) -> f32 {
     scale(r.mul_add(polynomial(r, &EXP2), 1.0), k)
 }
 
-/// `ln x`.
+/// `(f, n)` with `x = 2^n (1 + f)` and `1 + f` in `[sqrt(1/2), sqrt 2)`, for positive finite `x`.
 #[inline(always)]
-pub fn log(x: f32) -> f32 {
+fn split(x: f32) -> (f32, f32) {
     const SQRT_HALF: u32 = 0x3f35_04f3;
     let tiny = x < f32::MIN_POSITIVE;
     let bits = (if tiny { x * 16_777_216.0 } else { x }).to_bits();
     let biased = bits.wrapping_add(0x3f80_0000 - SQRT_HALF) >> 23;
     let f = f32::from_bits(bits.wrapping_sub(biased.wrapping_sub(127) << 23)) - 1.0;
-    let n = (biased as i32 - if tiny { 127 + 24 } else { 127 }) as f32;
+    (f, (biased as i32 - if tiny { 127 + 24 } else { 127 }) as f32)
+}
+
+/// `ln(2^n (1 + f)) + low`.
+#[inline(always)]
+fn log_of_parts(f: f32, n: f32, low: f32) -> f32 {
     let z = f * f;
-    let low = n.mul_add(LN2_LO, z * f * polynomial(f, &LOG));
-    let y = n.mul_add(LN2_HI, z.mul_add(-0.5, low) + f);
+    let low = n.mul_add(LN2_LO, (z * f).mul_add(polynomial(f, &LOG), low));
+    n.mul_add(LN2_HI, z.mul_add(-0.5, low) + f)
+}
+
+/// A logarithm's value at infinity, at zero and below.
+#[inline(always)]
+fn log_special(x: f32, y: f32) -> f32 {
     let y = if x == f32::INFINITY { x } else { y };
     let y = if x == 0.0 { f32::NEG_INFINITY } else { y };
     if x >= 0.0 { y } else { f32::NAN }
 }
 
+/// `ln x`.
+#[inline(always)]
+pub fn log(x: f32) -> f32 {
+    let (f, n) = split(x);
+    log_special(x, log_of_parts(f, n, 0.0))
+}
+
+/// `n unit + f (factor + f P(f))`, unit and factor each in two parts.
+#[inline(always)]
+fn log_to_base(x: f32, unit: (f32, f32), factor: (f32, f32), p: &[f32; 10]) -> f32 {
+    let (f, n) = split(x);
+    let t = f * polynomial(f, p);
+    let slope = factor.0 + t;
+    let slope_low = (factor.0 - slope) + t + factor.1;
+    let low = n.mul_add(unit.1, f * slope_low);
+    log_special(x, n.mul_add(unit.0, f.mul_add(slope, low)))
+}
+
 /// `log2 x`.
 #[inline(always)]
 pub fn log2(x: f32) -> f32 {
-    (double::log(x as f64) * std::f64::consts::LOG2_E) as f32
+    log_to_base(x, (1.0, 0.0), (LOG2_E, 1.925_963e-8), &LOG2)
 }
 
 /// `log10 x`.
 #[inline(always)]
 pub fn log10(x: f32) -> f32 {
-    (double::log(x as f64) * std::f64::consts::LOG10_E) as f32
+    // The first part of log10(2) has so few bits that its products with an exponent are exact.
+    let unit = (0.301_025_390_625, 4.605_039_066_518_657e-6);
+    log_to_base(x, unit, (std::f32::consts::LOG10_E, -1.010_305e-8), &LOG10)
 }
 
 /// `ln(1 + x)`.
 #[inline(always)]
 pub fn log1p(x: f32) -> f32 {
-    double::log1p(x as f64) as f32
+    let u = 1.0 + x;
+    let (f, n) = split(u);
+    // What the sum has lost, relative to it; that is little, so a rough reciprocal will do.
+    let lost = if x > 1.0 { 1.0 - (u - x) } else { x - (u - 1.0) };
+    let scale = power_of_two(nearest(if n > 126.0 { -126.0 } else { -n }).1);
+    let rough = (1.0 + f).mul_add((1.0 + f).mul_add(RECIPROCAL[2], RECIPROCAL[1]), RECIPROCAL[0]);
+    let exact = n == 0.0;
+    let y = log_of_parts(
+        if exact { x } else { f },
+        n,
+        if exact { 0.0 } else { lost * scale * rough },
+    );
+    let y = if x == f32::INFINITY || x == 0.0 { x } else { y };
+    let y = if x == -1.0 { f32::NEG_INFINITY } else { y };
+    if x >= -1.0 { y } else { f32::NAN }
 }
 
 /// `e^x - 1`.
 #[inline(always)]
 pub fn expm1(x: f32) -> f32 {
-    double::expm1(x as f64) as f32
+    let y = wide::expm1(limit(x, -60.0, 100.0) as f64) as f32;
+    if x == 0.0 { x } else { y }
 }
 
 /// `1 / (1 + e^-x)`, by `e^-|x|`, so that small results keep their digits.
@@ -216,22 +328,50 @@ pub fn sigmoid(x: f32) -> f32 {
     (if x < 0.0 { e } else { 1.0 }) / (1.0 + e)
 }
 
-/// Whether the functions of angles leave `x` to the standard library.
+/// Whether the functions of angles leave `x` to the standard library: the reduction of [`sin`] holds for `|x| < 2^17`.
 #[inline(always)]
 pub fn is_large_angle(x: f32) -> bool {
-    double::is_large_angle(x as f64)
+    x.abs() >= 131_072.0
 }
 
-/// `sin x` for `|x| < 2^30`.
+/// `sin(x + quarters pi/2)` for `|x| < 2^17`.
+#[inline(always)]
+fn sine(x: f32, quarters: i32) -> f32 {
+    const P1: f32 = 1.570_796_4;
+    const P2: f32 = -4.371_139e-8;
+    const P3: f32 = -1.715_124_5e-15;
+    let (n, k) = nearest(x * std::f32::consts::FRAC_2_PI);
+    let k = k.wrapping_add(quarters);
+    // The first step is exact, and of the second nothing is lost.
+    let first = n.mul_add(-P1, x);
+    let p = n * P2;
+    let p_low = n.mul_add(P2, -p);
+    let r = if x == 0.0 { x } else { first - p };
+    let back = r - first;
+    let low = n.mul_add(-P3, (first - (r - back)) - (p + back) - p_low);
+    let z = r * r;
+    let half = 0.5 * z;
+    let c0 = 1.0 - half;
+    let s_low = (r * z).mul_add(polynomial(z, &SIN), low * c0);
+    let c_low = ((1.0 - c0) - half) + (z * z).mul_add(polynomial(z, &COS), -(r * low));
+    let y = if k & 1 != 0 {
+        c0 + c_low
+    } else {
+        (r + s_low).copysign(r)
+    };
+    f32::from_bits(y.to_bits() ^ (((k as u32) & 2) << 30))
+}
+
+/// `sin x` for `|x| < 2^17`.
 #[inline(always)]
 pub fn sin(x: f32) -> f32 {
-    double::sin(x as f64) as f32
+    sine(x, 0)
 }
 
-/// `cos x` for `|x| < 2^30`.
+/// `cos x` for `|x| < 2^17`.
 #[inline(always)]
 pub fn cos(x: f32) -> f32 {
-    double::cos(x as f64) as f32
+    sine(x, 1)
 }
 
 /// `tan x` for `|x| < 2^30`.
@@ -279,18 +419,53 @@ pub fn atan(x: f32) -> f32 {
     (angle((x as f64).abs(), 1.0) as f32).copysign(x)
 }
 
+/// `(s, c, p)` with `asin` of the smaller half-angle `= s + (c + s p)`; whether `a` is above 1/2.
+#[inline(always)]
+fn asin_parts(a: f32) -> (f32, f32, f32, bool) {
+    let high = a > 0.5;
+    let z = if high { 0.5 * (1.0 - a) } else { a * a };
+    let root = z.sqrt();
+    let s = if high { root } else { a };
+    // What the root lost; nothing for a root of zero.
+    let c = (-root).mul_add(root, z) / (root + root);
+    let c = if high && root > 0.0 { c } else { 0.0 };
+    (s, c, z * polynomial(limit(z, 0.0, 0.25), &ASIN), high)
+}
+
+/// `pi / 2` less its rounded value.
+const HALF_PI_LOW: f32 = -4.371_139e-8;
+
 /// `asin x`.
 #[inline(always)]
 pub fn asin(x: f32) -> f32 {
-    let a = (x as f64).abs();
-    (angle(a, (1.0 - a * a).sqrt()) as f32).copysign(x)
+    use std::f32::consts::FRAC_PI_2;
+    let a = x.abs();
+    let (s, c, p, high) = asin_parts(a);
+    let small = s.mul_add(p, c);
+    // pi/2 - 2 (s + small)
+    let w = FRAC_PI_2 - 2.0 * s;
+    let far = w + (((FRAC_PI_2 - w) - 2.0 * s) + (HALF_PI_LOW - 2.0 * small));
+    let y = if high { far } else { s + small };
+    if a <= 1.0 { y.copysign(x) } else { f32::NAN }
 }
 
 /// `acos x`.
 #[inline(always)]
 pub fn acos(x: f32) -> f32 {
-    let a = x as f64;
-    (2.0 * angle((1.0 - a).sqrt(), (1.0 + a).sqrt())) as f32
+    use std::f32::consts::{FRAC_PI_2, PI};
+    let a = x.abs();
+    let (s, c, p, high) = asin_parts(a);
+    let small = s.mul_add(p, c);
+    // Near: pi/2 - asin x. Far: 2 (s + small), or pi less that.
+    let (signed, rest) = if x < 0.0 { (-s, -small) } else { (s, small) };
+    let (base, base_low) = if x < 0.0 { (PI, 2.0 * HALF_PI_LOW) } else { (0.0, 0.0) };
+    let base = if high { base } else { FRAC_PI_2 };
+    let base_low = if high { base_low } else { HALF_PI_LOW };
+    let factor = if high { 2.0 } else { -1.0 };
+    let (part, low) = (factor * signed, factor * rest);
+    let w = base + part;
+    let y = w + (((base - w) + part) + (base_low + low));
+    if a <= 1.0 { y } else { f32::NAN }
 }
 
 /// The angle of the point `(x, y)`.
@@ -313,14 +488,14 @@ pub fn atan2(y: f32, x: f32) -> f32 {
 #[inline(always)]
 pub fn sinh(x: f32) -> f32 {
     let a = (x as f64).abs();
-    let t = double::expm1(if a > 100.0 { 100.0 } else { a });
+    let t = wide::expm1(if a > 100.0 { 100.0 } else { a });
     ((0.5 * (t + t / (t + 1.0))) as f32).copysign(x)
 }
 
 /// `cosh x`.
 #[inline(always)]
 pub fn cosh(x: f32) -> f32 {
-    let e = double::exp((x as f64).abs());
+    let e = wide::exp(limit(x.abs(), 0.0, 100.0) as f64);
     (0.5 * (e + 1.0 / e)) as f32
 }
 
@@ -328,7 +503,7 @@ pub fn cosh(x: f32) -> f32 {
 #[inline(always)]
 pub fn tanh(x: f32) -> f32 {
     let a = (x as f64).abs();
-    let t = double::expm1(if a > 20.0 { 40.0 } else { 2.0 * a });
+    let t = wide::expm1(if a > 20.0 { 40.0 } else { 2.0 * a });
     ((t / (t + 2.0)) as f32).copysign(x)
 }
 
@@ -337,22 +512,36 @@ pub fn tanh(x: f32) -> f32 {
 pub fn asinh(x: f32) -> f32 {
     let a = (x as f64).abs();
     let z = a + a * a / (1.0 + (a * a + 1.0).sqrt());
-    let y = double::log1p(z);
-    (if x.is_infinite() { f32::INFINITY } else { y as f32 }).copysign(x)
+    let y = wide::log1p(z);
+    let y = if x.is_infinite() { f32::INFINITY } else { y as f32 };
+    if x.is_nan() { x } else { y.copysign(x) }
 }
 
 /// `acosh x`.
 #[inline(always)]
 pub fn acosh(x: f32) -> f32 {
     let t = x as f64 - 1.0;
-    double::log1p(t + (t * (t + 2.0)).sqrt()) as f32
+    let y = wide::log1p(t + (t * (t + 2.0)).sqrt()) as f32;
+    let y = if x == f32::INFINITY { x } else { y };
+    if x >= 1.0 { y } else { f32::NAN }
 }
 
 /// `atanh x`.
 #[inline(always)]
 pub fn atanh(x: f32) -> f32 {
-    let a = (x as f64).abs();
-    ((0.5 * double::log1p(2.0 * a / (1.0 - a))) as f32).copysign(x)
+    let a = x.abs();
+    let z = a * a;
+    let near = (a * z).mul_add(polynomial(limit(z, 0.0, 0.25), &ATANH), a);
+    // ln((1 + a) / (1 - a)) / 2; what the quotient lost is put back with a rough reciprocal of 1 + a.
+    let (n, d) = (1.0 + a, 1.0 - a);
+    let q = n / d;
+    let lost = (-q).mul_add(d, n) + (a - (n - 1.0));
+    let rough = a.mul_add(a.mul_add(0.190_79, -0.618_23), 0.927_74);
+    let (f, k) = split(q);
+    let far = 0.5 * log_of_parts(f, k, lost * rough);
+    let y = if a > 0.5 { far } else { near };
+    let y = if a == 1.0 { f32::INFINITY } else { y };
+    if a <= 1.0 { y.copysign(x) } else { f32::NAN }
 }
 
 /// The error function.
@@ -376,7 +565,7 @@ pub fn normal_cdf(x: f32) -> f32 {
 /// `1 - erf x`.
 #[inline(always)]
 pub fn erfc(x: f32) -> f32 {
-    double::erfc(x as f64) as f32
+    wide::erfc(x as f64) as f32
 }
 
 /// `sqrt(x^2 + y^2)` without overflow on the way.
@@ -395,7 +584,13 @@ pub fn hypot(x: f32, y: f32) -> f32 {
 #[inline(always)]
 pub fn pow(x: f32, e: f32) -> f32 {
     let a = x.abs();
-    let y = double::exp(e as f64 * double::log(a as f64)) as f32;
+    let usual = a > 0.0 && a < f32::INFINITY;
+    let t = e as f64 * wide::log(if usual { a as f64 } else { 1.0 });
+    let t = if t > 200.0 { 200.0 } else { t };
+    let y = wide::exp(if t < -200.0 { -200.0 } else { t }) as f32;
+    // Zero and infinity: by the exponent's sign.
+    let extreme = if (a == 0.0) == (e < 0.0) { f32::INFINITY } else { 0.0 };
+    let y = if usual { y } else { extreme };
     let y = if e == 0.0 || a == 1.0 { 1.0 } else { y };
     let whole = e == e.trunc();
     let half = e * 0.5;

@@ -8,7 +8,7 @@ use crate::{par, simd_fn};
 /// Columns whose sums are kept in the L1 cache while the rows of B pass by.
 const COLUMNS: usize = 1024;
 /// Elements of a dot product that are added up before its sum joins the total.
-const RUN: usize = 1024;
+const RUN: usize = 2048;
 /// Most pieces of a single dot product; their sums are added in order.
 const PIECES: usize = 256;
 /// Shortest piece.
@@ -147,8 +147,9 @@ simd_fn! {
 
 /// Columns that are read side by side: one stream alone does not keep the memory busy.
 const STREAMS: usize = 4;
-/// Lanes of one partial sum of a dot product.
+/// Lanes of one partial sum of a dot product; a product alone has more, to hide the latency of its additions.
 const LANES: usize = 32;
+const LANES_ALONE: usize = 128;
 
 /// The dot products of `x` and `columns` columns of B from `j` over `count` elements from `begin`, in runs.
 unsafe fn dots<S: Source>(
@@ -190,6 +191,9 @@ unsafe fn dots<S: Source>(
 simd_fn! {
     unsafe fn four_runs<S: Source>(x: *const S, y: &[*const S; STREAMS], n: usize) -> [S::Compute; STREAMS] {
         let [y0, y1, y2, y3] = *y;
+        if S::Compute::EXACT {
+            return [exact_run(x, y0, n), exact_run(x, y1, n), exact_run(x, y2, n), exact_run(x, y3, n)];
+        }
         let (mut s0, mut s1, mut s2, mut s3) =
             ([S::Compute::ZERO; LANES], [S::Compute::ZERO; LANES], [S::Compute::ZERO; LANES], [S::Compute::ZERO; LANES]);
         let whole = n / LANES * LANES;
@@ -212,34 +216,47 @@ simd_fn! {
 
 simd_fn! {
     unsafe fn one_run<S: Source>(x: *const S, y: *const S, n: usize) -> S::Compute {
-        let mut sums = [S::Compute::ZERO; LANES];
-        let whole = n / LANES * LANES;
+        if S::Compute::EXACT {
+            return exact_run(x, y, n);
+        }
+        let mut sums = [S::Compute::ZERO; LANES_ALONE];
+        let whole = n / LANES_ALONE * LANES_ALONE;
         let mut i = 0;
         while i < whole {
             add_lanes(&mut sums, x.add(i), y.add(i));
-            i += LANES;
+            i += LANES_ALONE;
         }
         finish(sums, x, y, whole, n)
     }
 }
 
+/// A sum whose order does not matter, which the compiler may vectorise as it likes.
 #[inline(always)]
-unsafe fn add_lanes<S: Source>(sum: &mut [S::Compute; LANES], x: *const S, y: *const S) {
-    for l in 0..LANES {
+unsafe fn exact_run<S: Source>(x: *const S, y: *const S, n: usize) -> S::Compute {
+    let mut sum = S::Compute::ZERO;
+    for i in 0..n {
+        sum = add_product(sum, (*x.add(i)).widen(), y.add(i));
+    }
+    sum
+}
+
+#[inline(always)]
+unsafe fn add_lanes<S: Source, const N: usize>(sum: &mut [S::Compute; N], x: *const S, y: *const S) {
+    for l in 0..N {
         sum[l] = add_product(sum[l], (*x.add(l)).widen(), y.add(l));
     }
 }
 
 /// The partial sums added pairwise, then the elements that do not fill the lanes: the same order at every SIMD level.
 #[inline(always)]
-unsafe fn finish<S: Source>(
-    mut sums: [S::Compute; LANES],
+unsafe fn finish<S: Source, const N: usize>(
+    mut sums: [S::Compute; N],
     x: *const S,
     y: *const S,
     whole: usize,
     n: usize,
 ) -> S::Compute {
-    let mut half = LANES / 2;
+    let mut half = N / 2;
     while half > 0 {
         for l in 0..half {
             sums[l] = S::Compute::add(sums[l], sums[l + half]);

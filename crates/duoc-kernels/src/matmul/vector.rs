@@ -9,6 +9,8 @@ pub(super) trait Num: Copy + Send + Sync + PartialEq + 'static {
     const ZERO: Self;
     /// The factor that changes nothing.
     const ONE: Self;
+    /// Whether sums are the same in any order.
+    const EXACT: bool;
     /// `a * b` (wrapping for integers).
     fn mul(a: Self, b: Self) -> Self;
     /// `a + b` (wrapping for integers).
@@ -20,6 +22,8 @@ macro_rules! num {
         impl Num for $t {
             const ZERO: Self = 0 as $t;
             const ONE: Self = 1 as $t;
+            // Half of one is nothing in integers.
+            const EXACT: bool = (1 as $t) / (2 as $t) == (0 as $t);
             #[inline(always)]
             fn mul(a: Self, b: Self) -> Self {
                 $mul(a, b)

@@ -4,12 +4,12 @@ use std::marker::PhantomData;
 
 use super::Params;
 use super::drive::{Map2, loop2, loop2_bf16, loop2_f16};
-use super::num::{Int, Num, Real};
+use super::num::{Division, Int, Num, Real};
 use crate::{DType, Loop2d};
 
 /// One row per function: name, class of dtypes, formula, cost in simple additions.
 ///
-/// Classes: `float` the four floating types; `int` the integers but for the wider unsigned ones, by branches; `number`
+/// Classes: `float` the four floating types; `int` the integers but for the wider unsigned ones; `number`
 /// both of these, `either` too with a formula for each; `bits` every integer and bool, for which signed and unsigned
 /// integers of one width share a kernel; `ring` the floats and every integer in that way. A `number` row may be followed by what bool does. The `rare` formula stands in for the `real`
 /// one where the quotient is too large for the branch-free `fmod`.
@@ -33,12 +33,13 @@ macro_rules! binary_rows {
             $($(binary_rows!(@declare $name $real);)?)+
         }
 
-        $(binary_rows!(@impl $class $name |$x, $y, $p| $body);)+
-        $($(binary_rows!(@real $name |$x, $y, $p| $real $(, rare $slow)?);)?)+
+        $(binary_rows!(@impl $class $name $cost |$x, $y, $p| $body);)+
+        $($(binary_rows!(@real $name $cost |$x, $y, $p| $real $(, rare $slow)?);)?)+
 
         /// The inner loop of `op` for `dtype`; operands `[out, a, b]`.
         pub fn binary(op: Binary, dtype: DType) -> Option<Loop2d> {
             match op {
+                Binary::Copysign if matches!(dtype, DType::F16 | DType::BF16) => Some(loop2::<HalfCopysign>),
                 $(
                     $(Binary::$name if dtype == DType::Bool => Some(loop2::<row::$bool<u8>>),)?
                     Binary::$name => binary_rows!(@pick $class $name, dtype),
@@ -64,8 +65,9 @@ macro_rules! binary_rows {
     (@declare $name:ident $real:expr) => {
         pub struct $name<T>(PhantomData<T>);
     };
-    (@real $name:ident |$x:ident, $y:ident, $p:ident| $body:expr $(, rare $slow:expr)?) => {
+    (@real $name:ident $cost:literal |$x:ident, $y:ident, $p:ident| $body:expr $(, rare $slow:expr)?) => {
         impl<T: Real> Map2 for real_row::$name<T> {
+            const CHEAP: bool = $cost < 5;
             type In = T;
             type Out = T;
             #[inline(always)]
@@ -84,20 +86,33 @@ macro_rules! binary_rows {
             )?
         }
     };
-    (@branches $name:ident |$x:ident, $y:ident, $p:ident| $body:expr) => {
+    (@branches $name:ident $cost:literal |$x:ident, $y:ident, $p:ident| $body:expr) => {
         impl<T: Int> Map2 for row::$name<T> {
-            const LEVELS: u8 = 1;
+            // The divisions are vector code; what costs more has branches.
+            const LEVELS: u8 = if $cost < 15 { 3 } else { 1 };
             type In = T;
             type Out = T;
             #[inline(always)]
             fn map($x: T, $y: T, _: &Params) -> T {
                 $body
             }
+            const HAS_RARE: bool = T::HAS_WIDE && division(stringify!($name)).is_some();
+            #[inline(always)]
+            fn rare(x: T, y: T) -> bool {
+                x.is_wide() | y.is_wide()
+            }
+            fn slow(x: T, y: T, p: &Params) -> T {
+                match division(stringify!($name)) {
+                    Some(how) => x.divide(y, how),
+                    None => Self::map(x, y, p),
+                }
+            }
         }
     };
-    (@map $bound:ident $name:ident |$x:ident, $y:ident, $p:ident| $body:expr) => {
+    (@map $bound:ident $name:ident $cost:literal |$x:ident, $y:ident, $p:ident| $body:expr) => {
         impl<T: $bound> Map2 for row::$name<T> {
             const LEVELS: u8 = T::LEVELS;
+            const CHEAP: bool = $cost < 5;
             type In = T;
             type Out = T;
             #[inline(always)]
@@ -148,6 +163,31 @@ macro_rules! binary_rows {
     (@pick int $name:ident, $dt:expr) => {
         crate::match_dtype!($dt, [U8 I8 I16 I32 I64] => |T| Some(loop2::<row::$name<T>>), else None)
     };
+}
+
+/// `copysign` of 16-bit floats: their bits.
+struct HalfCopysign;
+
+impl Map2 for HalfCopysign {
+    const LEVELS: u8 = 2;
+    const CHEAP: bool = true;
+    type In = u16;
+    type Out = u16;
+    #[inline(always)]
+    fn map(x: u16, y: u16, _: &Params) -> u16 {
+        (x & 0x7fff) | (y & 0x8000)
+    }
+}
+
+/// The division that a row is.
+const fn division(row: &str) -> Option<Division> {
+    Some(match row.as_bytes() {
+        b"DivFloor" => Division::Floor,
+        b"DivTrunc" => Division::Trunc,
+        b"Remainder" => Division::Remainder,
+        b"Fmod" => Division::Fmod,
+        _ => return None,
+    })
 }
 
 #[inline(always)]

@@ -24,6 +24,7 @@ macro_rules! compare_rows {
 
         $(impl<T: Num> Map2 for row::$name<T> {
             const LEVELS: u8 = 2;
+            const CHEAP: bool = true;
             type In = T;
             type Out = bool;
             #[inline(always)]

@@ -4,13 +4,16 @@
 //! for [`crate::nd::run`], or `None` where PyTorch's CPU has no such kernel. Operands come outputs first. `cost` of
 //! each enum is what `nd::run` wants to know.
 //!
-//! Every row is compiled for contiguous memory only, once per computing type. Strides, broadcasts, in-place operands
-//! and the 16-bit floats are the business of [`drive`], which is compiled once for all rows: it brings what is not
-//! contiguous through a buffer in the first-level cache.
+//! Every row is compiled for contiguous memory, once per computing type. Strides, broadcasts, in-place operands and the
+//! 16-bit floats are the business of [`drive`], which is compiled once for all rows: it brings what is not contiguous
+//! through a buffer in the first-level cache. Cheap rows, for which that buffer would be most of the work, have builds
+//! for an input that is the output or a single element, and for 16-bit floats ([`fused`]).
 
 mod binary;
 mod compare;
 mod drive;
+#[cfg(target_arch = "x86_64")]
+mod fused;
 mod num;
 mod predicate;
 mod ternary;

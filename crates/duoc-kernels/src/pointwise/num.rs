@@ -28,8 +28,22 @@ pub(super) trait Num: Copy + PartialEq + PartialOrd {
     fn nan(self) -> bool;
 }
 
-/// Integers.
+/// A division of integers.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Division {
+    Floor,
+    Trunc,
+    Remainder,
+    Fmod,
+}
+
+/// Integers. Divisions go through a float that holds both operands, which is how they become vector code; they are
+/// exact where [`Int::is_wide`] denies, and [`Int::divide`] does every pair.
 pub(super) trait Int: Num {
+    /// Whether some operands are too wide for the float.
+    const HAS_WIDE: bool;
+    fn is_wide(self) -> bool;
+    fn divide(self, o: Self, how: Division) -> Self;
     fn and(self, o: Self) -> Self;
     fn or(self, o: Self) -> Self;
     fn xor(self, o: Self) -> Self;
@@ -46,7 +60,7 @@ pub(super) trait Int: Num {
 }
 
 macro_rules! int {
-    ($($t:ident $signed:literal)+) => {$(
+    ($($t:ident $signed:literal $float:ident $middle:ident $wide:literal;)+) => {$(
         impl Num for $t {
             const LEVELS: u8 = 2;
             const ZERO: $t = 0;
@@ -81,20 +95,49 @@ macro_rules! int {
                 if inside { self.wrapping_shr(o as u32) } else { sign }
             }
             // Division by zero is refused before the kernel; here it only must not trap, nor may MIN / -1.
-            #[inline(always)] fn div_trunc(self, o: $t) -> $t { if o == 0 { 0 } else { self.wrapping_div(o) } }
+            const HAS_WIDE: bool = $wide;
+            #[inline(always)]
+            fn is_wide(self) -> bool { $wide && (self as i64).unsigned_abs() >= 1 << 51 }
+            #[inline(always)]
+            fn div_trunc(self, o: $t) -> $t {
+                let minus_one = $signed && o == (0 as $t).wrapping_sub(1);
+                let plain = if o == 0 || minus_one { 1 } else { o };
+                // Wide ones are done again.
+                let narrow = if Int::is_wide(self) { 0 } else { self };
+                let q = narrow as $float / plain as $float;
+                // SAFETY: a quotient of two such integers fits into the wider one.
+                let q = unsafe { q.to_int_unchecked::<$middle>() } as $t;
+                let q = if minus_one { (0 as $t).wrapping_sub(self) } else { q };
+                if o == 0 { 0 } else { q }
+            }
+            #[inline(always)]
+            fn rem_trunc(self, o: $t) -> $t {
+                let r = self.wrapping_sub(Int::div_trunc(self, o).wrapping_mul(o));
+                if o == 0 { 0 } else { r }
+            }
             #[inline(always)] #[allow(unused_comparisons)]
             fn div_floor(self, o: $t) -> $t {
-                if o == 0 { return 0; }
-                let q = self.wrapping_div(o);
-                let inexact = self.wrapping_rem(o) != 0;
-                if inexact && ((self < 0) != (o < 0)) { q.wrapping_sub(1) } else { q }
+                let q = Int::div_trunc(self, o);
+                let r = self.wrapping_sub(q.wrapping_mul(o));
+                let down = (r != 0) & ((r < 0) != (o < 0)) & (o != 0);
+                q.wrapping_sub(down as $t)
             }
-            #[inline(always)] fn rem_trunc(self, o: $t) -> $t { if o == 0 { 0 } else { self.wrapping_rem(o) } }
             #[inline(always)] #[allow(unused_comparisons)]
             fn rem_floor(self, o: $t) -> $t {
+                let r = Int::rem_trunc(self, o);
+                if (r != 0) & ((r < 0) != (o < 0)) { r.wrapping_add(o) } else { r }
+            }
+            #[allow(unused_comparisons)]
+            fn divide(self, o: $t, how: Division) -> $t {
                 if o == 0 { return 0; }
-                let r = self.wrapping_rem(o);
-                if r != 0 && ((r < 0) != (o < 0)) { r.wrapping_add(o) } else { r }
+                let (q, r) = (self.wrapping_div(o), self.wrapping_rem(o));
+                let down = r != 0 && ((r < 0) != (o < 0));
+                match how {
+                    Division::Trunc => q,
+                    Division::Fmod => r,
+                    Division::Floor => if down { q.wrapping_sub(1) } else { q },
+                    Division::Remainder => if down { r.wrapping_add(o) } else { r },
+                }
             }
             #[inline(always)] #[allow(unused_comparisons)]
             fn power(self, o: $t) -> $t {
@@ -130,7 +173,18 @@ macro_rules! int {
     )+};
 }
 
-int! { u8 false i8 true i16 true i32 true i64 true u16 false u32 false u64 false }
+// Quotients of 16-bit integers are exact after truncation in float32, those below 2^51 in float64: a quotient that is
+// not whole is further from the next whole number than the rounding moves it.
+int! {
+    u8 false f32 i32 false;
+    i8 true f32 i32 false;
+    i16 true f32 i32 false;
+    i32 true f64 i32 false;
+    i64 true f64 i64 true;
+    u16 false f32 i32 false;
+    u32 false f64 i64 false;
+    u64 false f64 i64 true;
+}
 
 /// Floats that kernels compute in.
 pub(super) trait Real:

@@ -34,6 +34,7 @@ macro_rules! predicate_rows {
     (@map $bound:ident $name:ident |$x:ident| $body:expr) => {
         impl<T: $bound> Map1 for row::$name<T> {
             const LEVELS: u8 = 2;
+            const CHEAP: bool = true;
             type In = T;
             type Out = bool;
             #[inline(always)]

@@ -48,6 +48,7 @@ impl<T: Copy> Map3 for Where<T> {
 }
 
 impl<T: Real> Map3 for Lerp<T> {
+    const CHEAP: bool = true;
     type A = T;
     type In = T;
     type Out = T;
@@ -59,6 +60,7 @@ impl<T: Real> Map3 for Lerp<T> {
 
 impl<T: Num> Map3 for Addcmul<T> {
     const LEVELS: u8 = T::LEVELS;
+    const CHEAP: bool = true;
     type A = T;
     type In = T;
     type Out = T;
@@ -69,6 +71,7 @@ impl<T: Num> Map3 for Addcmul<T> {
 }
 
 impl<T: Real> Map3 for Addcdiv<T> {
+    const CHEAP: bool = true;
     type A = T;
     type In = T;
     type Out = T;
@@ -80,6 +83,7 @@ impl<T: Real> Map3 for Addcdiv<T> {
 
 impl<T: Num> Map3 for Clamp<T> {
     const LEVELS: u8 = T::LEVELS;
+    const CHEAP: bool = true;
     type A = T;
     type In = T;
     type Out = T;

@@ -24,11 +24,14 @@ macro_rules! unary_rows {
             $(pub struct $name<T>(PhantomData<T>);)+
         }
 
-        $(unary_rows!(@impl $class $name |$x, $p| $body $(, rare |$r| $rare => $slow)?);)+
+        $(unary_rows!(@impl $class $name $cost |$x, $p| $body $(, rare |$r| $rare => $slow)?);)+
 
         /// The inner loop of `op` for `dtype`; operands `[out, in]`.
         pub fn unary(op: Unary, dtype: DType) -> Option<Loop2d> {
             match op {
+                // Only the sign bit of 16-bit floats changes.
+                Unary::Neg if matches!(dtype, DType::F16 | DType::BF16) => Some(loop1::<HalfSign<0x8000, 0xffff>>),
+                Unary::Abs if matches!(dtype, DType::F16 | DType::BF16) => Some(loop1::<HalfSign<0, 0x7fff>>),
                 $(Unary::$name => unary_rows!(@pick $class $name, dtype),)+
             }
         }
@@ -42,8 +45,9 @@ macro_rules! unary_rows {
             }
         }
     };
-    (@impl float $name:ident |$x:ident, $p:ident| $body:expr $(, rare |$r:ident| $rare:expr => $slow:expr)?) => {
+    (@impl float $name:ident $cost:literal |$x:ident, $p:ident| $body:expr $(, rare |$r:ident| $rare:expr => $slow:expr)?) => {
         impl<T: Real> Map1 for row::$name<T> {
+            const CHEAP: bool = $cost < 5;
             type In = T;
             type Out = T;
             #[inline(always)]
@@ -63,9 +67,10 @@ macro_rules! unary_rows {
             )?
         }
     };
-    (@impl number $name:ident |$x:ident, $p:ident| $body:expr) => {
+    (@impl number $name:ident $cost:literal |$x:ident, $p:ident| $body:expr) => {
         impl<T: Num> Map1 for row::$name<T> {
             const LEVELS: u8 = T::LEVELS;
+            const CHEAP: bool = $cost < 5;
             type In = T;
             type Out = T;
             #[inline(always)]
@@ -75,9 +80,10 @@ macro_rules! unary_rows {
             }
         }
     };
-    (@impl int $name:ident |$x:ident, $p:ident| $body:expr) => {
+    (@impl int $name:ident $cost:literal |$x:ident, $p:ident| $body:expr) => {
         impl<T: Int> Map1 for row::$name<T> {
             const LEVELS: u8 = T::LEVELS;
+            const CHEAP: bool = $cost < 5;
             type In = T;
             type Out = T;
             #[inline(always)]
@@ -105,6 +111,20 @@ macro_rules! unary_rows {
     (@pick int $name:ident, $dt:expr) => {
         crate::match_dtype!($dt, [U8 I8 I16 I32 I64] => |T| Some(loop1::<row::$name<T>>), else None)
     };
+}
+
+/// A 16-bit float with its bits flipped and masked.
+struct HalfSign<const FLIP: u16, const MASK: u16>;
+
+impl<const FLIP: u16, const MASK: u16> Map1 for HalfSign<FLIP, MASK> {
+    const LEVELS: u8 = 2;
+    const CHEAP: bool = true;
+    type In = u16;
+    type Out = u16;
+    #[inline(always)]
+    fn map(x: u16, _: &Params) -> u16 {
+        (x ^ FLIP) & MASK
+    }
 }
 
 /// `1` as a real constant and the like.
@@ -135,7 +155,10 @@ unary_rows! {
     /// `-x`, wrapping.
     Neg number |x, p| x.negated(), 1;
     /// -1, 0 or 1 by the sign. NaN gives 0, as in PyTorch.
-    Sign number |x, p| if x > T::ZERO { T::ONE } else if x < T::ZERO { T::ZERO.minus(T::ONE) } else { T::ZERO }, 1;
+    Sign number |x, p| {
+        let (above, below) = (if x > T::ZERO { T::ONE } else { T::ZERO }, if x < T::ZERO { T::ONE } else { T::ZERO });
+        above.minus(below)
+    }, 1;
     /// The smallest whole number not below `x`.
     Ceil float |x, p| x.ceil(), 1;
     /// The largest whole number not above `x`.
@@ -280,7 +303,7 @@ unary_rows! {
         } else {
             x
         }
-    }, 2;
+    }, 5;
     /// Degrees to radians.
     Deg2Rad float |x, p| x * c(std::f64::consts::PI / 180.0), 1;
     /// Radians to degrees.

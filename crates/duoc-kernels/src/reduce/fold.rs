@@ -14,6 +14,10 @@ use crate::{DType, simd_fn};
 
 /// Lanes that are accumulated side by side: enough to hide the latency of an add at 512 bits.
 const LANES: usize = 64;
+/// Bytes that are fetched ahead of the elements in use.
+const AHEAD: usize = 4096;
+/// Lanes that stretches are merged in.
+const WIDTH: usize = 16;
 /// Steps per lane before the lanes are merged into the wide accumulator.
 const STEPS: usize = 32;
 /// Rows that are joined in the lane type before they are merged into the wide accumulators.
@@ -53,6 +57,7 @@ pub(super) fn plain<F: Fold>() -> Kernel {
         size: size_of::<F::T>(),
         acc: size_of::<F::Acc>(),
         ordered: false,
+        half: false,
         rows: rows_at_level::<F>,
         cols: cols_at_level::<F>,
         merge: merge::<F>,
@@ -75,32 +80,39 @@ unsafe fn finish_mean(acc: *const u8, count: usize, dst: [*mut u8; 2], strides: 
     }
 }
 
-/// Joins `N` lanes over whole steps of `N` elements starting at `*i`, at most `STEPS` of them.
+/// Joins `N` lanes over whole steps of `N` elements starting at `*i`, at most `STEPS` of them, and folds them to
+/// [`WIDTH`].
 #[inline(always)]
-unsafe fn strip<F: Fold, const N: usize>(src: *const F::T, n: usize, i: &mut usize, p: &Params) -> F::W {
+unsafe fn strip<F: Fold, const N: usize>(src: *const F::T, n: usize, i: &mut usize, p: &Params) -> [F::W; WIDTH] {
     let steps = ((n - *i) / N).min(STEPS);
     let mut lanes = [F::START; N];
     for _ in 0..steps {
         let x = src.add(*i);
+        if N == LANES {
+            // One stream alone is not fetched ahead far enough to keep the cache behind the second level busy.
+            for line in 0..(N * size_of::<F::T>()).div_ceil(64) {
+                crate::simd::prefetch(x.cast::<u8>().wrapping_add(AHEAD + 64 * line));
+            }
+        }
         for (l, lane) in lanes.iter_mut().enumerate() {
             *lane = F::join(*lane, F::lift(*x.add(l), p));
         }
         *i += N;
     }
     let mut width = N / 2;
-    while width > 0 {
+    while width >= WIDTH {
         for l in 0..width {
             lanes[l] = F::join(lanes[l], lanes[l + width]);
         }
         width /= 2;
     }
-    lanes[0]
+    std::array::from_fn(|l| lanes[l])
 }
 
 #[inline(always)]
 unsafe fn dense<F: Fold>(src: *const F::T, n: usize, p: &Params) -> F::Acc {
     let mut i = 0;
-    if n < 16 {
+    if n < WIDTH {
         let mut w = F::START;
         while i < n {
             w = F::join(w, F::lift(*src.add(i), p));
@@ -108,12 +120,26 @@ unsafe fn dense<F: Fold>(src: *const F::T, n: usize, p: &Params) -> F::Acc {
         }
         return F::widen(w);
     }
-    let mut total = F::widen(F::START);
-    while n - i >= LANES {
-        total = F::merge(total, F::widen(strip::<F, LANES>(src, n, &mut i, p)));
+    // Stretches are merged lane by lane; only the end is across the lanes.
+    let mut totals = [F::widen(F::START); WIDTH];
+    while n - i >= 4 * LANES {
+        let lanes = strip::<F, LANES>(src, n, &mut i, p);
+        for l in 0..WIDTH {
+            totals[l] = F::merge(totals[l], F::widen(lanes[l]));
+        }
     }
-    if n - i >= 8 {
-        total = F::merge(total, F::widen(strip::<F, 8>(src, n, &mut i, p)));
+    if n - i >= WIDTH {
+        let lanes = strip::<F, WIDTH>(src, n, &mut i, p);
+        for l in 0..WIDTH {
+            totals[l] = F::merge(totals[l], F::widen(lanes[l]));
+        }
+    }
+    let mut width = WIDTH / 2;
+    while width > 0 {
+        for l in 0..width {
+            totals[l] = F::merge(totals[l], totals[l + width]);
+        }
+        width /= 2;
     }
     if i < n {
         let mut w = F::START;
@@ -121,9 +147,9 @@ unsafe fn dense<F: Fold>(src: *const F::T, n: usize, p: &Params) -> F::Acc {
             w = F::join(w, F::lift(*src.add(i), p));
             i += 1;
         }
-        total = F::merge(total, F::widen(w));
+        totals[0] = F::merge(totals[0], F::widen(w));
     }
-    total
+    totals[0]
 }
 
 #[inline(always)]

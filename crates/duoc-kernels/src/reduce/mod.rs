@@ -10,7 +10,7 @@ mod fold;
 mod plan;
 mod var;
 
-use half::{bf16, f16};
+use half::bf16;
 
 use crate::DType;
 use fold::{FloatElem, IntElem};
@@ -173,7 +173,12 @@ fn kernel(op: Reduce, dtype: DType) -> Option<Kernel> {
     match dtype {
         F32 => float::<f32>(op).or_else(|| ordered::<f32>(op)),
         F64 => float::<f64>(op).or_else(|| ordered::<f64>(op)),
-        F16 => float::<f16>(op).or_else(|| ordered::<f16>(op)),
+        // Widened before the kernel sees them.
+        F16 => float::<f32>(op).or_else(|| ordered::<f32>(op)).map(|k| Kernel {
+            size: 2,
+            half: true,
+            ..k
+        }),
         BF16 => float::<bf16>(op).or_else(|| ordered::<bf16>(op)),
         // A bool is a byte that is 0 or 1.
         Bool | U8 => int::<u8>(op).or_else(|| ordered::<u8>(op)),

@@ -11,12 +11,18 @@
 use std::mem::MaybeUninit;
 
 use super::{Kept, Params, Reduced, Reduction};
+use crate::copy::{take_row, transpose};
+use crate::math::half as convert;
 use crate::par;
 
 /// Most outputs that one task accumulates at once.
 pub(super) const TILE: usize = 2048;
 /// Elements of a reduced run in one unit of the row form.
 const RUN: usize = 8192;
+/// Elements of a run of float16 that are widened at a time, so that they stay in the first-level cache.
+const HALF_RUN: usize = 4096;
+/// Dense runs shorter than this are turned into columns.
+const SHORT: usize = 8;
 /// Elements of one unit of the column form.
 const PANEL: usize = 64 * 1024;
 /// Least elements of a group.
@@ -34,6 +40,8 @@ pub(super) struct Kernel {
     pub acc: usize,
     /// Whether the logical order of the reduced elements matters (indices).
     pub ordered: bool,
+    /// Whether the elements are float16, which `rows` and `cols` get as float32.
+    pub half: bool,
     /// `rows(src, step, outs, n, base, acc, p)`: `acc[o]` from the `n` neighbours at `src + o * step`; `base` is the
     /// logical index of the first.
     pub rows: unsafe fn(*const u8, isize, usize, usize, usize, *mut u8, &Params),
@@ -255,60 +263,89 @@ impl Plan<'_> {
             index /= r.size;
         }
         let (p, run, size) = (self.params, self.run.src, self.kernel.size as isize);
+        let half = self.kernel.half;
         if self.columns {
-            if self.along.src != size {
+            if self.along.src != size || half {
                 self.packed_cols(src, count, n, base, acc);
             } else if self.fold == 1 || n < self.fold {
                 (self.kernel.cols)(src, run, n, count, base, acc, p);
             } else {
                 self.folded(src, count, n, acc);
             }
-        } else if run == size || n <= 1 {
+        } else if n > 1 && n < SHORT && count >= 16 && run == size && !half {
+            // Short dense runs: turned into columns.
+            let mut pack = Pack::new();
+            let row = count * self.kernel.size;
+            transpose::block(
+                pack.ptr(),
+                row as isize,
+                src,
+                self.along.src,
+                n,
+                count,
+                self.kernel.size,
+            );
+            (self.kernel.cols)(pack.ptr(), row as isize, n, count, base, acc, p);
+        } else if (run == size || n <= 1) && !half {
             (self.kernel.rows)(src, self.along.src, count, n, base, acc, p);
         } else {
             self.packed_rows(src, count, n, base, acc);
         }
     }
 
-    /// Runs with gaps: as many outputs at a time as the pack holds are gathered, then reduced as dense runs.
+    /// Runs with gaps or of float16: as many outputs at a time as the pack holds are gathered, then reduced as dense
+    /// runs; long runs of float16 piece by piece.
     unsafe fn packed_rows(&self, src: *const u8, count: usize, n: usize, base: usize, acc: *mut u8) {
-        let size = self.kernel.size;
+        let seen = self.seen();
         let mut pack = Pack::new();
-        let batch = (RUN / n).max(1);
+        let piece = if self.kernel.half { HALF_RUN } else { RUN };
+        let batch = (piece / n.max(1)).max(1);
         for o in (0..count).step_by(batch) {
             let outs = batch.min(count - o);
-            for i in 0..outs {
-                let s = src.wrapping_offset(self.along.src * (o + i) as isize);
-                gather(s, self.run.src, n, size, pack.ptr().add(i * n * size));
-            }
             let acc = acc.add(o * self.kernel.acc);
-            (self.kernel.rows)(pack.ptr(), (n * size) as isize, outs, n, base, acc, self.params);
+            let row = |i: usize| src.wrapping_offset(self.along.src * (o + i) as isize);
+            if n <= piece {
+                for i in 0..outs {
+                    self.gather(row(i), self.run.src, n, pack.ptr().add(i * n * seen));
+                }
+                (self.kernel.rows)(pack.ptr(), (n * seen) as isize, outs, n, base, acc, self.params);
+                continue;
+            }
+            let mut more = Scratch::<1>::new();
+            for first in (0..n).step_by(piece) {
+                let part = piece.min(n - first);
+                let src = row(0).wrapping_offset(self.run.src * first as isize);
+                self.gather(src, self.run.src, part, pack.ptr());
+                let to = if first == 0 { acc } else { more.ptr() };
+                (self.kernel.rows)(pack.ptr(), 0, 1, part, base + first, to, self.params);
+                if first > 0 {
+                    (self.kernel.merge)(acc, to, 1);
+                }
+            }
         }
     }
 
-    /// Columns with gaps: as many rows at a time as the pack holds are gathered.
+    /// Columns with gaps or of float16: as many rows at a time as the pack holds are gathered.
     unsafe fn packed_cols(&self, src: *const u8, count: usize, n: usize, base: usize, acc: *mut u8) {
-        let size = self.kernel.size;
+        let seen = self.seen();
         let mut pack = Pack::new();
         let mut more = Scratch::<TILE>::new();
         let batch = (RUN / count).max(1);
         let mut first = 0;
         loop {
             let rows = batch.min(n - first);
-            for i in 0..rows {
-                let s = src.wrapping_offset(self.run.src * (first + i) as isize);
-                gather(s, self.along.src, count, size, pack.ptr().add(i * count * size));
+            let start = src.wrapping_offset(self.run.src * first as isize);
+            if self.run.src == self.along.src * count as isize {
+                self.gather(start, self.along.src, rows * count, pack.ptr());
+            } else {
+                for i in 0..rows {
+                    let s = start.wrapping_offset(self.run.src * i as isize);
+                    self.gather(s, self.along.src, count, pack.ptr().add(i * count * seen));
+                }
             }
             let to = if first == 0 { acc } else { more.ptr() };
-            (self.kernel.cols)(
-                pack.ptr(),
-                (count * size) as isize,
-                rows,
-                count,
-                base + first,
-                to,
-                self.params,
-            );
+            let row = (count * seen) as isize;
+            (self.kernel.cols)(pack.ptr(), row, rows, count, base + first, to, self.params);
             if first > 0 {
                 (self.kernel.merge)(acc, to, count);
             }
@@ -316,6 +353,33 @@ impl Plan<'_> {
             if first >= n {
                 break;
             }
+        }
+    }
+
+    /// Bytes of an element as the kernel sees it.
+    fn seen(&self) -> usize {
+        if self.kernel.half { 4 } else { self.kernel.size }
+    }
+
+    /// Brings `n` elements that lie `stride` bytes apart to neighbours, float16 as float32.
+    unsafe fn gather(&self, src: *const u8, stride: isize, n: usize, dst: *mut u8) {
+        if !self.kernel.half {
+            return gather(src, stride, n, self.kernel.size, dst);
+        }
+        if stride == 2 {
+            return convert::f16_to_f32(src.cast(), dst.cast(), n);
+        }
+        let mut dense = [MaybeUninit::<u16>::uninit(); TILE];
+        for first in (0..n).step_by(TILE) {
+            let part = TILE.min(n - first);
+            gather(
+                src.wrapping_offset(stride * first as isize),
+                stride,
+                part,
+                2,
+                dense.as_mut_ptr().cast(),
+            );
+            convert::f16_to_f32(dense.as_ptr().cast(), dst.cast::<f32>().add(first), part);
         }
     }
 
@@ -355,16 +419,11 @@ impl Pack {
 
 /// Copies `n` elements of `size` bytes that lie `stride` bytes apart to neighbours.
 unsafe fn gather(src: *const u8, stride: isize, n: usize, size: usize, dst: *mut u8) {
-    unsafe fn of<T: Copy>(src: *const u8, stride: isize, n: usize, dst: *mut u8) {
-        for i in 0..n {
-            *(dst as *mut T).add(i) = *(src.wrapping_offset(stride * i as isize) as *const T);
-        }
-    }
     match size {
-        1 => of::<u8>(src, stride, n, dst),
-        2 => of::<u16>(src, stride, n, dst),
-        4 => of::<u32>(src, stride, n, dst),
-        _ => of::<u64>(src, stride, n, dst),
+        1 => take_row::<u8>(dst, src, stride, n),
+        2 => take_row::<u16>(dst, src, stride, n),
+        4 => take_row::<u32>(dst, src, stride, n),
+        _ => take_row::<u64>(dst, src, stride, n),
     }
 }
 

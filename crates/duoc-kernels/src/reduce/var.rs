@@ -79,6 +79,7 @@ pub(super) fn kernel<E: FloatElem>(mean: bool) -> Kernel {
         size: size_of::<E>(),
         acc: size_of::<Moments>(),
         ordered: false,
+        half: false,
         rows: rows::<Var<E>>,
         cols: cols::<Var<E>>,
         merge,

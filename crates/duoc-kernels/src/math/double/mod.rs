@@ -1,10 +1,18 @@
 //! float64 functions.
 //!
-//! `exp`, `expm1`, `log`, `log1p`, `sin`, `cos`, `erf`, `erfc` and what is made of them are branch-free and stay
-//! within 1.5 units in the last place; the others are the standard library's, which LLVM cannot vectorise.
-//! [`single`](super::single) computes its rarer functions with these.
+//! All are branch-free, so that loops over them become vector code, and stay within one unit in the last place (two
+//! for functions of two arguments and the inverse hyperbolic ones). [`single`](super::single) computes its rarer
+//! functions with these.
 //!
 //! Polynomial coefficients are minimax fits (Remez) of the function named beside them on the stated interval.
+
+mod hyperbolic;
+mod inverse;
+mod power;
+
+pub use hyperbolic::{cosh, expm1, sinh, tanh};
+pub use inverse::{acos, acosh, asin, asinh, atan, atan2, atanh};
+pub use power::{fmod, hypot, is_rare_fmod, log2, log10, pow};
 
 use std::f64::consts::{FRAC_2_PI, LOG2_E};
 
@@ -122,20 +130,20 @@ pub(super) fn polynomial<const N: usize>(x: f64, c: &[f64; N]) -> f64 {
 
 /// `2^k` for `-1022 <= k <= 1023`.
 #[inline(always)]
-fn power_of_two(k: i64) -> f64 {
+pub(super) fn power_of_two(k: i64) -> f64 {
     f64::from_bits((k.wrapping_add(1023) as u64) << 52)
 }
 
 /// The whole number nearest to `x` in both forms, for `|x| < 2^50`.
 #[inline(always)]
-fn nearest(x: f64) -> (f64, i64) {
+pub(super) fn nearest(x: f64) -> (f64, i64) {
     let t = x + MAGIC;
     (t - MAGIC, t.to_bits().wrapping_sub(MAGIC.to_bits()) as i64)
 }
 
 /// `x` inside `[low, high]`, NaN kept.
 #[inline(always)]
-fn limit(x: f64, low: f64, high: f64) -> f64 {
+pub(super) fn limit(x: f64, low: f64, high: f64) -> f64 {
     let x = if x > high { high } else { x };
     if x < low { low } else { x }
 }
@@ -158,19 +166,9 @@ pub fn exp(x: f64) -> f64 {
     p * power_of_two(half) * power_of_two(k.wrapping_sub(half))
 }
 
-/// `e^x - 1`.
-#[inline(always)]
-pub fn expm1(x: f64) -> f64 {
-    let (r, _, k) = reduce_exp(limit(x, -60.0, 710.0));
-    let p = (r * r).mul_add(polynomial(r, &EXP), r);
-    let half = power_of_two(k.wrapping_sub(1));
-    let y = 2.0 * half.mul_add(p, half - 0.5);
-    if x == 0.0 { x } else { y }
-}
-
 /// `(f, n)` with `x = 2^n (1 + f)` and `1 + f` in `[sqrt(1/2), sqrt 2)`, for positive normal `x`.
 #[inline(always)]
-fn split(x: f64) -> (f64, f64) {
+pub(super) fn split(x: f64) -> (f64, f64) {
     const SQRT_HALF: u64 = 0x3fe6_a09e_667f_3bcd;
     let bits = x.to_bits();
     let biased = bits.wrapping_add(0x3ff0_0000_0000_0000 - SQRT_HALF) >> 52;
@@ -190,41 +188,49 @@ fn log_of_parts(f: f64, n: f64, low: f64) -> f64 {
     n.mul_add(LN2_HI, f - (h - s.mul_add(h + r, n.mul_add(LN2_LO, low))))
 }
 
-/// `ln x`.
+/// [`split`] for any positive finite `x`.
 #[inline(always)]
-pub fn log(x: f64) -> f64 {
+fn split_any(x: f64) -> (f64, f64) {
     let tiny = x < f64::MIN_POSITIVE;
     let (f, n) = split(if tiny { x * 18_014_398_509_481_984.0 } else { x });
-    let y = log_of_parts(f, if tiny { n - 54.0 } else { n }, 0.0);
+    (f, if tiny { n - 54.0 } else { n })
+}
+
+/// A logarithm's value at infinity, at zero and below.
+#[inline(always)]
+fn log_special(x: f64, y: f64) -> f64 {
     let y = if x == f64::INFINITY { x } else { y };
     let y = if x == 0.0 { f64::NEG_INFINITY } else { y };
     if x >= 0.0 { y } else { f64::NAN }
 }
 
-/// `ln(1 + x)`.
+/// `ln x`.
 #[inline(always)]
-pub fn log1p(x: f64) -> f64 {
+pub fn log(x: f64) -> f64 {
+    let (f, n) = split_any(x);
+    log_special(x, log_of_parts(f, n, 0.0))
+}
+
+/// `ln(1 + x + low)` for finite `x > -1` and a `low` that is small beside `x`.
+#[inline(always)]
+fn log1p_parts(x: f64, low: f64) -> f64 {
     let u = 1.0 + x;
     let (f, n) = split(u);
     // What the sum has lost, relative to it.
     let lost = if x > 1.0 { 1.0 - (u - x) } else { x - (u - 1.0) };
     let exact = n == 0.0;
-    let y = log_of_parts(if exact { x } else { f }, n, if exact { 0.0 } else { lost / u });
+    let rest = if exact { low } else { lost + low };
+    let f = if exact { x } else { f };
+    log_of_parts(f, n, rest / (1.0 + x))
+}
+
+/// `ln(1 + x)`.
+#[inline(always)]
+pub fn log1p(x: f64) -> f64 {
+    let y = log1p_parts(x, 0.0);
     let y = if x == f64::INFINITY || x == 0.0 { x } else { y };
     let y = if x == -1.0 { f64::NEG_INFINITY } else { y };
     if x >= -1.0 { y } else { f64::NAN }
-}
-
-/// `log2 x`.
-#[inline(always)]
-pub fn log2(x: f64) -> f64 {
-    x.log2()
-}
-
-/// `log10 x`.
-#[inline(always)]
-pub fn log10(x: f64) -> f64 {
-    x.log10()
 }
 
 /// `2^x`.
@@ -260,33 +266,39 @@ pub fn is_large_angle(x: f64) -> bool {
     x.abs() >= 1_073_741_824.0
 }
 
-/// `x - n pi/2` with the nearest whole `n`, and `n`.
+/// `(r, low, n)` with `r + low = x - n pi/2` for the nearest whole `n`.
 #[inline(always)]
-fn reduce_angle(x: f64) -> (f64, i64) {
+fn reduce_angle(x: f64) -> (f64, f64, i64) {
     const P1: f64 = 1.570_796_326_794_896_6;
     const P2: f64 = 6.123_233_995_736_766e-17;
     const P3: f64 = -1.497_384_904_859_183_3e-33;
     let (n, k) = nearest(x * FRAC_2_PI);
     // The first step is exact, so the cancellation costs nothing. The signs are such that -0 comes through.
-    let r = n.mul_add(-P2, n.mul_add(-P1, x));
-    let r = -n.mul_add(P3, -r);
-    (r, k)
+    let first = n.mul_add(-P1, x);
+    let r = n.mul_add(-P2, first);
+    let low = n.mul_add(-P3, n.mul_add(-P2, first - r));
+    (r, low, k)
 }
 
-/// `(sin r, cos r)` for `|r| <= pi / 4`.
+/// `(sin(r + low), its low part, cos(r + low), its low part)` for `|r| <= pi / 4`.
 #[inline(always)]
-fn sin_cos_reduced(r: f64) -> (f64, f64) {
+fn sin_cos_reduced(r: f64, low: f64) -> (f64, f64, f64, f64) {
     let z = r * r;
-    let s = (r * z).mul_add(polynomial(z, &SIN), r).copysign(r);
-    let c = (z * z).mul_add(polynomial(z, &COS), z.mul_add(-0.5, 1.0));
-    (s, c)
+    let half = 0.5 * z;
+    let c0 = 1.0 - half;
+    let s_low = (r * z).mul_add(polynomial(z, &SIN), low * c0);
+    // What the square lost comes back in the low part.
+    let z_low = r.mul_add(r, -z);
+    let c_low = ((1.0 - c0) - half) + ((z * z).mul_add(polynomial(z, &COS), -(r * low)) - 0.5 * z_low);
+    (r, s_low, c0, c_low)
 }
 
 /// `(sin x, cos x)` for `|x| < 2^30`.
 #[inline(always)]
 pub fn sin_cos(x: f64) -> (f64, f64) {
-    let (r, k) = reduce_angle(x);
-    let (s, c) = sin_cos_reduced(r);
+    let (r, low, k) = reduce_angle(x);
+    let (s, s_low, c, c_low) = sin_cos_reduced(r, low);
+    let (s, c) = ((s + s_low).copysign(r), c + c_low);
     let odd = k & 1 != 0;
     let (sin, cos) = if odd { (c, s) } else { (s, c) };
     let flip = |y: f64, k: i64| f64::from_bits(y.to_bits() ^ (((k as u64) & 2) << 62));
@@ -303,6 +315,27 @@ pub fn sin(x: f64) -> f64 {
 #[inline(always)]
 pub fn cos(x: f64) -> f64 {
     sin_cos(x).1
+}
+
+/// `tan x` for `|x| < 2^30`.
+#[inline(always)]
+pub fn tan(x: f64) -> f64 {
+    let (r, low, k) = reduce_angle(x);
+    let (s, s_low, c, c_low) = sin_cos_reduced(r, low);
+    // Both rounded, with what the rounding takes; then a quotient corrected by its remainder.
+    let (s1, c1) = (s + s_low, c + c_low);
+    let (s_low, c_low) = ((s - s1) + s_low, (c - c1) + c_low);
+    let odd = k & 1 != 0;
+    let (n, n_low, d, d_low) = if odd {
+        (-c1, -c_low, s1, s_low)
+    } else {
+        (s1, s_low, c1, c_low)
+    };
+    let inverse = 1.0 / d;
+    let q = n * inverse;
+    let rest = (-q).mul_add(d, n) + (n_low - q * d_low);
+    let y = rest.mul_add(inverse, q);
+    if x == 0.0 { x } else { y }
 }
 
 /// `erfc x` for `0.45 <= x`.
@@ -335,94 +368,4 @@ pub fn erfc(x: f64) -> f64 {
     let far = if x < 0.0 { 2.0 - right } else { right };
     let y = if !(-0.9..=0.5).contains(&x) { far } else { near };
     if x.is_nan() { x } else { y }
-}
-
-/// `tan x`.
-#[inline(always)]
-pub fn tan(x: f64) -> f64 {
-    x.tan()
-}
-
-/// `asin x`.
-#[inline(always)]
-pub fn asin(x: f64) -> f64 {
-    x.asin()
-}
-
-/// `acos x`.
-#[inline(always)]
-pub fn acos(x: f64) -> f64 {
-    x.acos()
-}
-
-/// `atan x`.
-#[inline(always)]
-pub fn atan(x: f64) -> f64 {
-    x.atan()
-}
-
-/// `sinh x`.
-#[inline(always)]
-pub fn sinh(x: f64) -> f64 {
-    x.sinh()
-}
-
-/// `cosh x`.
-#[inline(always)]
-pub fn cosh(x: f64) -> f64 {
-    x.cosh()
-}
-
-/// `tanh x`.
-#[inline(always)]
-pub fn tanh(x: f64) -> f64 {
-    x.tanh()
-}
-
-/// `asinh x`.
-#[inline(always)]
-pub fn asinh(x: f64) -> f64 {
-    x.asinh()
-}
-
-/// `acosh x`.
-#[inline(always)]
-pub fn acosh(x: f64) -> f64 {
-    x.acosh()
-}
-
-/// `atanh x`.
-#[inline(always)]
-pub fn atanh(x: f64) -> f64 {
-    x.atanh()
-}
-
-/// The angle of the point `(x, y)`.
-#[inline(always)]
-pub fn atan2(y: f64, x: f64) -> f64 {
-    y.atan2(x)
-}
-
-/// `sqrt(x^2 + y^2)` without overflow on the way.
-#[inline(always)]
-pub fn hypot(x: f64, y: f64) -> f64 {
-    x.hypot(y)
-}
-
-/// `x^e`.
-#[inline(always)]
-pub fn pow(x: f64, e: f64) -> f64 {
-    x.powf(e)
-}
-
-/// C's `fmod`.
-#[inline(always)]
-pub fn fmod(x: f64, y: f64) -> f64 {
-    x % y
-}
-
-/// [`fmod`] does every pair.
-#[inline(always)]
-pub fn is_rare_fmod(_x: f64, _y: f64) -> bool {
-    false
 }
