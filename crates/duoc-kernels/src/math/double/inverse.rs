@@ -176,7 +176,7 @@ pub fn asinh(x: f64) -> f64 {
     let root = (z + 1.0).sqrt();
     // asinh a = log1p(a + a^2 / (1 + sqrt(a^2 + 1))), and ln 2 + ln a for large a.
     let tail = z / (1.0 + root);
-    let sum = if large { a } else { b + tail };
+    let sum = if large { a - 1.0 } else { b + tail };
     let low = if large { 0.0 } else { (b - sum) + tail };
     let y = log1p_parts(sum, low) + if large { LN_2 } else { 0.0 };
     (if a == f64::INFINITY { a } else { y }).copysign(x)
@@ -188,7 +188,7 @@ pub fn acosh(x: f64) -> f64 {
     let large = x > 1e8;
     let t = if large { 1.0 } else { x - 1.0 };
     let root = (t * (t + 2.0)).sqrt();
-    let sum = if large { x } else { t + root };
+    let sum = if large { x - 1.0 } else { t + root };
     let low = if large { 0.0 } else { (root - sum) + t };
     let y = log1p_parts(sum, low) + if large { LN_2 } else { 0.0 };
     let y = if x == f64::INFINITY { x } else { y };
