@@ -42,7 +42,11 @@ pub fn command() -> Command {
         Arg::new(name).long(name).value_name(value).help(help)
     };
     let int = |name, value, help| arg(name, value, help).value_parser(value_parser!(i64).range(1..));
-    let number = |name, value, help| arg(name, value, help).value_parser(value_parser!(f64));
+    let number = |name, value, help| {
+        arg(name, value, help)
+            .value_parser(value_parser!(f64))
+            .allow_negative_numbers(true)
+    };
     Command::new("train")
         .about("Trains a model: duoc train lenet mnist FOLDER")
         .arg(

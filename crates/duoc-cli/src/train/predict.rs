@@ -24,6 +24,7 @@ pub fn command() -> Command {
             Arg::new("input")
                 .value_name("INPUT")
                 .required(true)
+                .allow_hyphen_values(true)
                 .help("An image file; numbers with commas between; or the beginning of a text"),
         )
         .arg(
