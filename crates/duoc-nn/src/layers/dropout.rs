@@ -59,7 +59,7 @@ macro_rules! dropouts {
             // Most layers have nothing to check.
             #[allow(clippy::no_effect)]
             fn run(&self, $x: &Tensor) -> Result<Tensor> {
-                $check;
+                let () = $check;
                 let ($p, $t) = (self.p, self.base.training());
                 let drop = |$x: &Tensor| -> Result<Tensor> { $run };
                 if self.inplace {

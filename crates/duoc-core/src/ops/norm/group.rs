@@ -33,7 +33,12 @@ fn check(x: &Tensor, weight: Option<&Tensor>, bias: Option<&Tensor>, channels: i
         "Expected num groups to be greater than 0, got {groups}"
     );
     ensure!(
-        channels >= 0 && channels % groups == 0,
+        channels > 0,
+        Runtime,
+        "Expected number of channels to be greater than 0, got {channels}"
+    );
+    ensure!(
+        channels % groups == 0,
         Runtime,
         "Expected number of channels in input to be divisible by num_groups, but got input of shape {:?} and num_groups={groups}",
         x.shape()
