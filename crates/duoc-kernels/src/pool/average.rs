@@ -107,6 +107,17 @@ simd_fn! {
                         }
                     }
                 }
+                let inside = depth.end[d] > depth.start[d] && height.end[h] > height.start[h];
+                let (counts, ends) = (&width.count[from..to], &width.end[from..to]);
+                let filled = ends.iter().zip(&width.start[from..to]).all(|(end, start)| end > start);
+                if inside && filled && counts.iter().all(|c| *c == counts[0]) {
+                    // One divisor for all: a plain loop, which the vector units take.
+                    let n = divisor_of::<T::Num>(w, divisor, d, h, from);
+                    for (i, sum) in sum[..to - from].iter().enumerate() {
+                        *dst.add(from + i) = T::store(sum.over(n));
+                    }
+                    continue;
+                }
                 for o in from..to {
                     let n = divisor_of::<T::Num>(w, divisor, d, h, o);
                     let empty = depth.end[d] <= depth.start[d] || height.end[h] <= height.start[h] || width.end[o] <= width.start[o];
