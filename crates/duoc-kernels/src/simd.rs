@@ -72,18 +72,6 @@ fn best() -> Level {
     Level::Portable
 }
 
-/// Asks for the cache line at an address, which may be any.
-#[inline(always)]
-pub(crate) fn prefetch(p: *const u8) {
-    // SAFETY: a prefetch reads nothing.
-    #[cfg(target_arch = "x86_64")]
-    unsafe {
-        core::arch::x86_64::_mm_prefetch::<{ core::arch::x86_64::_MM_HINT_T0 }>(p.cast())
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = p;
-}
-
 /// Declares a function once per instruction-set level and a dispatcher with the plain name.
 ///
 /// `simd_fn! { unsafe fn name(args) { body } }` compiles `body` three times, with the target features of each level

@@ -71,6 +71,12 @@ pair!(i64_i32, i64 => i32, |x| x as i32);
 pair!(i32_i64, i32 => i64, |x| x as i64);
 pair!(u8_i64, u8 => i64, |x| x as i64);
 pair!(i64_bool, i64 => u8, |x| (x != 0) as u8);
+pair!(u8_i32, u8 => i32, |x| x as i32);
+pair!(i8_f32, i8 => f32, |x| x as f32);
+pair!(i16_f32, i16 => f32, |x| x as f32);
+pair!(i32_u8, i32 => u8, |x| x as u8);
+pair!(i32_bool, i32 => u8, |x| (x != 0) as u8);
+pair!(f64_bf16, f64 => u16, |x| f32_to_bf16(x as f32));
 pair!(u8_u8, u8 => u8, |x| x);
 pair!(i8_bool, u8 => u8, |x| (x != 0) as u8);
 pair!(c64_c128, [f32; 2] => [f64; 2], |x| [x[0] as f64, x[1] as f64]);
@@ -100,6 +106,12 @@ fn direct(from: DType, to: DType) -> Option<Loop2d> {
         (I32, I64) => i32_i64,
         (U8 | Bool, I64) => u8_i64,
         (I64, Bool) => i64_bool,
+        (U8 | Bool, I32) => u8_i32,
+        (I8, F32) => i8_f32,
+        (I16, F32) => i16_f32,
+        (I32, U8 | I8) => i32_u8,
+        (I32, Bool) => i32_bool,
+        (F64, BF16) => f64_bf16,
         (U8, I8) | (I8, U8) | (Bool, U8 | I8) => u8_u8,
         (U8 | I8, Bool) => i8_bool,
         (C64, C128) => c64_c128,

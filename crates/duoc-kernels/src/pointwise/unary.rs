@@ -257,9 +257,9 @@ unary_rows! {
     /// `f[1] x` above 0, else `f[0] * (e^(f[2] x) - 1)`: alpha times scale, scale, input scale.
     Elu float |x, p| if x < T::ZERO { (x * c(p.f[2])).expm1() * c(p.f[0]) } else { x * c(p.f[1]) }, 10;
     /// `min(max(x + 3, 0), 6) / 6`.
-    Hardsigmoid float |x, p| clamp(x + c(3.0), T::ZERO, c(6.0)) / c(6.0), 2;
+    Hardsigmoid float |x, p| clamp(x + c(3.0), T::ZERO, c(6.0)) / c(6.0), 5;
     /// `x * min(max(x + 3, 0), 6) / 6`.
-    Hardswish float |x, p| x * clamp(x + c(3.0), T::ZERO, c(6.0)) / c(6.0), 2;
+    Hardswish float |x, p| x * clamp(x + c(3.0), T::ZERO, c(6.0)) / c(6.0), 5;
     /// `x` outside `[-f[0], f[0]]`, else 0.
     Hardshrink float |x, p| if x >= c(-p.f[0]) && x <= c(p.f[0]) { T::ZERO } else { x }, 1;
     /// `x` moved by `f[0]` towards 0, and 0 within `f[0]` of it.

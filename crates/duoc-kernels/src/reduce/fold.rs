@@ -14,8 +14,6 @@ use crate::{DType, simd_fn};
 
 /// Lanes that are accumulated side by side: enough to hide the latency of an add at 512 bits.
 const LANES: usize = 64;
-/// Bytes that are fetched ahead of the elements in use.
-const AHEAD: usize = 4096;
 /// Lanes that stretches are merged in.
 const WIDTH: usize = 16;
 /// Steps per lane before the lanes are merged into the wide accumulator.
@@ -88,12 +86,6 @@ unsafe fn strip<F: Fold, const N: usize>(src: *const F::T, n: usize, i: &mut usi
     let mut lanes = [F::START; N];
     for _ in 0..steps {
         let x = src.add(*i);
-        if N == LANES {
-            // One stream alone is not fetched ahead far enough to keep the cache behind the second level busy.
-            for line in 0..(N * size_of::<F::T>()).div_ceil(64) {
-                crate::simd::prefetch(x.cast::<u8>().wrapping_add(AHEAD + 64 * line));
-            }
-        }
         for (l, lane) in lanes.iter_mut().enumerate() {
             *lane = F::join(*lane, F::lift(*x.add(l), p));
         }
