@@ -27,7 +27,7 @@
 //! * [`Module`] is what has parameters: it is derived, and its methods need nothing else ([`module`]).
 //! * [`Layer`] is a module that makes one tensor of one tensor; every call goes through [`call()`] ([`call`](mod@call)).
 //! * [`Param`] and [`Buffer`] are the tensors of a module ([`param`]).
-//! * [`optim`] has the optimisers and learning-rate schedules.
+//! * [`loss`] has the losses, [`optim`] the optimisers and learning-rate schedules.
 //! * [`init`] fills parameters, bit for bit as PyTorch does.
 
 #![forbid(unsafe_code)]
@@ -45,6 +45,7 @@ pub mod clip;
 pub mod guard;
 pub mod init;
 pub mod layers;
+pub mod loss;
 pub mod module;
 mod operators;
 pub mod optim;
@@ -62,6 +63,7 @@ pub use clip::{clip_grad_norm_, clip_grad_value_, clip_grads_with_norm_, get_tot
 pub use duoc_nn_derive::Module;
 pub use guard::nan_guard;
 pub use layers::*;
+pub use loss::*;
 pub use module::{Field, FieldMut, Module, ModuleId, Part, Placement, deep_copy};
 pub use options::Factory;
 pub use param::{Buffer, Param};

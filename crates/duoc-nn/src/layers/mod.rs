@@ -1,5 +1,6 @@
 //! The layers, one family a file.
 
+mod activation;
 mod adaptive_pool;
 mod batch_norm;
 mod bilinear;
@@ -15,6 +16,7 @@ mod shape;
 mod sizes;
 mod unpool;
 
+pub use activation::*;
 pub use adaptive_pool::*;
 pub use batch_norm::*;
 pub use bilinear::{Bilinear, BilinearOptions};

@@ -3,6 +3,7 @@
 //! The cases are `golden/modules/FAMILY.jsonl`, recorded from `golden/FAMILY_modules.py`. A family has a file here with a table
 //! from PyTorch's names to functions that make the layer. `DUOC_TEST_OP=Linear` runs the cases of one layer.
 
+mod activations;
 mod arguments;
 mod linear;
 mod norms;
@@ -21,7 +22,13 @@ use serde_json::Value as Json;
 pub type Row = (&'static str, fn(&Args) -> duoc_core::Result<Made>);
 
 /// The tables of all families.
-const TABLES: &[&[Row]] = &[linear::TABLE, norms::TABLE, parametrize::TABLE, pooling::TABLE];
+const TABLES: &[&[Row]] = &[
+    activations::TABLE,
+    linear::TABLE,
+    norms::TABLE,
+    parametrize::TABLE,
+    pooling::TABLE,
+];
 
 fn make(args: &Args) -> Result<duoc_core::Result<Made>, String> {
     let row = TABLES.iter().flat_map(|t| t.iter()).find(|r| r.0 == args.name);
