@@ -5,6 +5,7 @@
 //! byte strides and sizes that they have checked; every `unsafe fn` here trusts them.
 //!
 //! * [`dtype`]: the element types and the macros that turn a run-time [`DType`] into a type.
+//! * [`attention`]: softmax of scaled products in tiles.
 //! * [`copy`], [`fill`]: moving, converting and filling memory.
 //! * [`matmul`]: matrix products.
 //! * [`cross_entropy`], [`ctc`]: losses over classes and over label sequences.
@@ -18,11 +19,13 @@
 //! * [`pointwise`]: functions of one, two and three values, one row of a table each, over [`math`].
 //! * [`reduce`]: reductions over any set of dimensions; [`scan`]: running ones along [`lines`].
 //! * [`rng`]: PyTorch's random streams.
+//! * [`rnn`]: recurrences over a sequence.
 //! * [`simd`]: which instruction set is in use.
 //! * [`softmax`]: exponentials normalised along a dimension.
 //! * [`sort`]: sorting and selecting along lines.
 //! * [`sys`]: calls to the operating system.
 
+pub mod attention;
 mod cell;
 pub mod copy;
 pub mod cross_entropy;
@@ -45,6 +48,7 @@ pub mod pool;
 pub mod range;
 pub mod reduce;
 pub mod rng;
+pub mod rnn;
 pub mod scan;
 pub mod simd;
 pub mod softmax;

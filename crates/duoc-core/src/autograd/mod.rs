@@ -5,6 +5,7 @@
 //! * [`meta`]: what a tensor knows about autograd: gradient, edge into the graph, hooks, view base.
 //! * [`engine`]: runs a graph backwards.
 //! * [`mode`]: `no_grad`, `enable_grad`, `inference_mode`, anomaly detection.
+//! * [`reference`]: gradients of a fused operation through its formula in plain ops.
 //! * [`gradcheck`]: compares analytical with numerical gradients.
 
 pub mod engine;
@@ -14,6 +15,7 @@ pub mod meta;
 pub mod mode;
 pub mod node;
 pub mod record;
+pub(crate) mod reference;
 pub mod view;
 
 pub use engine::{backward, grad};

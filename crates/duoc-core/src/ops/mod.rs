@@ -6,6 +6,7 @@
 pub mod activation;
 pub mod addr;
 pub mod arith;
+pub mod attention;
 pub mod bilinear;
 pub mod bits;
 pub mod blend;
@@ -45,6 +46,10 @@ pub mod range;
 pub mod rearrange;
 pub mod rectifier;
 pub mod reduce;
+pub mod rnn;
+pub mod rnn_cell;
+mod rnn_direction;
+pub mod rnn_pack;
 pub mod sample;
 pub mod scan;
 pub mod scatter;
@@ -66,6 +71,7 @@ pub static FAMILIES: &[&[&Op]] = &[
     activation::OPS,
     addr::OPS,
     arith::OPS,
+    attention::OPS,
     bilinear::OPS,
     bits::OPS,
     blend::OPS,
@@ -110,6 +116,9 @@ pub static FAMILIES: &[&[&Op]] = &[
     rearrange::OPS,
     rectifier::OPS,
     reduce::OPS,
+    rnn::OPS,
+    rnn_cell::OPS,
+    rnn_pack::OPS,
     sample::OPS,
     scan::OPS,
     scatter::OPS,

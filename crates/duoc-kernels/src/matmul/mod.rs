@@ -5,7 +5,8 @@
 //! summed in 32 bits and wrap, which is the same as wrapping at every step.
 //!
 //! * [`vector`]: registers; [`micro`]: the tile kernel of each SIMD level; [`pack`]: operands into the order the
-//!   kernels read; [`driver`]: blocking and threads; [`gemv`]: one row or one column; [`scratch`]: working memory.
+//!   kernels read; [`driver`]: blocking and threads; [`gemv`]: one row or one column; [`panels`]: products inside other
+//!   kernels; [`scratch`]: working memory.
 //!
 //! Bits depend on the shape and the SIMD level, never on the number of threads.
 
@@ -16,6 +17,7 @@ mod driver;
 mod gemv;
 mod micro;
 mod pack;
+pub(crate) mod panels;
 mod scratch;
 mod vector;
 
