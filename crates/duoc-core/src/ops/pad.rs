@@ -137,10 +137,11 @@ enum Beyond {
 fn table(beyond: Beyond, size: usize, before: i64, n: usize) -> Vec<usize> {
     let last = size as i64 - 1;
     let cell = |o: i64| {
-        let at = o - before;
+        // A pad of any size is an argument; what it leaves of the tensor is clamped below.
+        let at = o.saturating_sub(before);
         let at = match beyond {
-            Beyond::Mirror if at < 0 => -at,
-            Beyond::Mirror if at > last => 2 * last - at,
+            Beyond::Mirror if at < 0 => at.saturating_neg(),
+            Beyond::Mirror if at > last => (2 * last).saturating_sub(at),
             Beyond::Mirror => at,
             Beyond::Edge => at,
             Beyond::Wrapped => at.rem_euclid(size as i64),

@@ -414,6 +414,11 @@ fn instance_norm_body(
         "Expected running_mean and running_var to be defined when use_input_stats is false"
     );
     let channels = features(x)?;
+    ensure!(
+        x.dim() >= 2,
+        Index,
+        "Dimension out of range (expected to be in range of [-1, 0], but got 1)"
+    );
     let samples = x.shape()[0] as i64;
     for (t, name) in [
         (running_mean, "running_mean"),
