@@ -186,8 +186,6 @@ struct Plan {
     lead: Dims,
     /// Those of keys and values.
     kv_lead: Dims,
-    /// Whether the result lies as `(batch, L, heads, Ev)`, as PyTorch's fused kernel lays it.
-    swapped: bool,
 }
 
 impl Plan {
@@ -226,8 +224,7 @@ impl Plan {
                 return None;
             }
         }
-        let swapped = [q, k, v].iter().all(|t| t.dim() == 4) && depth == value_depth;
-        Some(Plan { lead, kv_lead, swapped })
+        Some(Plan { lead, kv_lead })
     }
 
     fn run(&self, q: &Tensor, k: &Tensor, v: &Tensor, mask: Option<&Tensor>, s: &Settings) -> Result<Tensor> {
@@ -239,7 +236,7 @@ impl Plan {
         };
         let rows = |t: &Tensor, lead: &Dims| in_heads(t, lead, [t.shape()[t.dim() - 2], t.shape()[t.dim() - 1]]);
         let (q4, k4, v4) = (rows(q, &self.lead)?, rows(k, &self.kv_lead)?, rows(v, &self.kv_lead)?);
-        let out = fused(&q4, &k4, &v4, mask.as_ref(), s, self.swapped)?;
+        let out = fused(&q4, &k4, &v4, mask.as_ref(), s)?;
         if self.lead.len() == 2 {
             return Ok(out);
         }
@@ -333,7 +330,7 @@ fn refused(dtype: DType) -> crate::Error {
 }
 
 /// The kernel on four dimensions, recorded.
-fn fused(q: &Tensor, k: &Tensor, v: &Tensor, mask: Option<&Tensor>, s: &Settings, swapped: bool) -> Result<Tensor> {
+fn fused(q: &Tensor, k: &Tensor, v: &Tensor, mask: Option<&Tensor>, s: &Settings) -> Result<Tensor> {
     let dtype = q.dtype();
     let wide = compute_dtype(dtype).ok_or_else(|| refused(dtype))?;
     let [qs, ks, vs] = [
@@ -343,8 +340,7 @@ fn fused(q: &Tensor, k: &Tensor, v: &Tensor, mask: Option<&Tensor>, s: &Settings
     ];
     let masks = mask_operand(mask, wide)?;
     let n = sizes(q, k, v);
-    let order: &[usize] = if swapped { &[0, 2, 1, 3] } else { &[0, 1, 2, 3] };
-    let out = Tensor::uninit_permuted(&[n.batch, n.heads, n.queries, n.value_depth], order, wide)?;
+    let out = Tensor::uninit(&[n.batch, n.heads, n.queries, n.value_depth], wide)?;
     let log_sums = Tensor::uninit(&[n.batch, n.heads, n.queries], wide)?;
     let packed = Tensor::uninit(&[n.batch, n.kv_heads, n.keys, n.depth], wide)?;
     let seen = masks.as_ref().unwrap_or(&qs);

@@ -76,7 +76,7 @@ impl Net<'_> {
             Runtime,
             "got an incorrect number of RNN parameters"
         );
-        let all: Vec<Weights> = self
+        Ok(self
             .params
             .chunks_exact(each)
             .map(|p| Weights {
@@ -86,16 +86,7 @@ impl Net<'_> {
                 bias_hh: self.has_biases.then(|| &p[3]),
                 hr: if projected { p.last() } else { None },
             })
-            .collect();
-        let wanted = usize::try_from(self.num_layers)
-            .ok()
-            .and_then(|n| n.checked_mul(self.directions()));
-        ensure!(
-            wanted == Some(all.len()),
-            Runtime,
-            "Expected more weights in stacked_rnn"
-        );
-        Ok(all)
+            .collect())
     }
 
     /// Over a batch that lies step after step.
@@ -108,15 +99,20 @@ impl Net<'_> {
                 s.dim()
             );
         }
+        let directions = self.directions();
+        let wanted = usize::try_from(self.num_layers)
+            .ok()
+            .and_then(|n| n.checked_mul(directions))
+            .filter(|n| *n > 0);
         let weights = self.weights(c.is_some_and(|c| c.shape()[2] != h.shape()[2]))?;
-        let count = weights.len();
+        let given = h.shape()[0];
         ensure!(
-            count > 0 && h.shape()[0] == count && c.is_none_or(|c| c.shape()[0] == count),
+            wanted == Some(given) && c.is_none_or(|c| c.shape()[0] == given),
             Runtime,
             "Expected more hidden states in stacked_rnn"
         );
+        ensure!(weights.len() == given, Runtime, "Expected more weights in stacked_rnn");
         let (mut last, mut last_cells) = (Vec::new(), Vec::new());
-        let directions = self.directions();
         let mut x = x.clone();
         for (layer, weights) in weights.chunks_exact(directions).enumerate() {
             let mut outs = Vec::with_capacity(directions);
@@ -136,7 +132,7 @@ impl Net<'_> {
                 }
                 None => x,
             };
-            if self.dropout != 0.0 && self.train && (layer + 1) * directions < count {
+            if self.dropout != 0.0 && self.train && (layer + 1) * directions < given {
                 x = dropout(&x, self.dropout, true)?;
             }
         }
