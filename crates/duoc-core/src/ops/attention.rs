@@ -340,7 +340,12 @@ fn fused(q: &Tensor, k: &Tensor, v: &Tensor, mask: Option<&Tensor>, s: &Settings
     ];
     let masks = mask_operand(mask, wide)?;
     let n = sizes(q, k, v);
-    let out = Tensor::uninit(&[n.batch, n.heads, n.queries, n.value_depth], wide)?;
+    // In the queries' memory order, as in PyTorch, where the kernel can write it.
+    let out = if n.depth == n.value_depth && q.strides()[3] == 1 {
+        Tensor::uninit_like(q, wide)?
+    } else {
+        Tensor::uninit(&[n.batch, n.heads, n.queries, n.value_depth], wide)?
+    };
     let log_sums = Tensor::uninit(&[n.batch, n.heads, n.queries], wide)?;
     let packed = Tensor::uninit(&[n.batch, n.kv_heads, n.keys, n.depth], wide)?;
     let seen = masks.as_ref().unwrap_or(&qs);
