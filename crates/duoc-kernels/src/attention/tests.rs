@@ -41,7 +41,7 @@ fn case(sizes: Sizes, causal: bool, hide: bool) {
             query: heads(&mut q, h, queries, depth),
             key: heads(&mut k, kv_heads, keys, depth),
             value: heads(&mut v, kv_heads, keys, value_depth),
-            mask: hide.then(|| Mask {
+            mask: hide.then_some(Mask {
                 ptr: mask.as_ptr(),
                 strides: [0, 0, keys, 1],
                 boolean: true,
