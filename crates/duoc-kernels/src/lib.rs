@@ -6,6 +6,7 @@
 //!
 //! * [`dtype`]: the element types and the macros that turn a run-time [`DType`] into a type.
 //! * [`attention`]: softmax of scaled products in tiles.
+//! * [`conv`]: convolutions and their gradients.
 //! * [`copy`], [`fill`]: moving, converting and filling memory.
 //! * [`matmul`]: matrix products.
 //! * [`cross_entropy`], [`ctc`]: losses over classes and over label sequences.
@@ -27,6 +28,7 @@
 
 pub mod attention;
 mod cell;
+pub mod conv;
 pub mod copy;
 pub mod cross_entropy;
 pub mod ctc;

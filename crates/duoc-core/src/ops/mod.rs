@@ -12,6 +12,7 @@ pub mod bits;
 pub mod blend;
 pub mod compare;
 pub mod contract;
+pub mod conv;
 pub mod copy;
 pub mod ctc;
 pub mod dims;
@@ -77,6 +78,7 @@ pub static FAMILIES: &[&[&Op]] = &[
     blend::OPS,
     compare::OPS,
     contract::OPS,
+    conv::OPS,
     copy::OPS,
     ctc::OPS,
     dims::OPS,

@@ -12,7 +12,7 @@ use std::any::TypeId;
 use std::mem::MaybeUninit;
 
 /// Bytes of a block of k of one row of A: a panel of B then streams from the L2 cache while a panel of A stays in L1.
-const KC_BYTES: usize = 384 * 4;
+pub(crate) const KC_BYTES: usize = 384 * 4;
 /// Rows of A in a block: the packed block stays in the L2 cache.
 const MC: usize = 192;
 /// Columns of B that are packed together.
@@ -24,7 +24,7 @@ const THIN: usize = 16;
 /// Rows of a packed panel of B that are fetched ahead of the one in use.
 const PREFETCH: usize = 8;
 /// Multiply-adds that are worth a second thread.
-pub(super) const PARALLEL: usize = 1 << 19;
+pub(crate) const PARALLEL: usize = 1 << 19;
 
 /// `C = alpha * A B + beta * C`, C in the compute type. Strides are in elements; `c_cs` is 1 where it matters most.
 #[derive(Clone, Copy)]
@@ -49,14 +49,14 @@ unsafe impl<S: Source> Sync for Problem<S> {}
 
 /// The cut of a dimension into `count` nearly equal pieces, all but the last a multiple of `unit` long.
 #[derive(Clone, Copy)]
-struct Cut {
-    total: usize,
-    size: usize,
-    count: usize,
+pub(crate) struct Cut {
+    pub total: usize,
+    pub size: usize,
+    pub count: usize,
 }
 
 impl Cut {
-    fn new(total: usize, most: usize, unit: usize) -> Cut {
+    pub fn new(total: usize, most: usize, unit: usize) -> Cut {
         let pieces = total.div_ceil(most).max(1);
         let size = total.div_ceil(pieces).next_multiple_of(unit).max(unit);
         Cut {
@@ -66,7 +66,7 @@ impl Cut {
         }
     }
 
-    fn range(&self, i: usize) -> (usize, usize) {
+    pub fn range(&self, i: usize) -> (usize, usize) {
         let begin = i * self.size;
         (begin, self.size.min(self.total - begin))
     }

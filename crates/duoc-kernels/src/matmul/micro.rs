@@ -7,7 +7,7 @@ use super::vector::{Lanes, Num, Vector};
 use crate::simd::{self, Level};
 
 /// One tile's arguments. Strides are in elements.
-pub(super) struct Tile<T> {
+pub(crate) struct Tile<T> {
     /// Length of the sums.
     pub k: usize,
     /// The tile's first row of A, and the steps to the next row and to the next k.
@@ -30,10 +30,10 @@ pub(super) struct Tile<T> {
 }
 
 /// A kernel for a fixed number of rows and registers per row.
-pub(super) type Kernel<T> = unsafe fn(&Tile<T>);
+pub(crate) type Kernel<T> = unsafe fn(&Tile<T>);
 
 /// The kernels of one level: `table[(rows - 1) * nv + (registers - 1)]`, full width and with a masked last register.
-pub(super) struct Kernels<T: 'static> {
+pub(crate) struct Kernels<T: 'static> {
     /// Most rows of a tile.
     pub mr: usize,
     /// Most registers per row.
@@ -173,7 +173,7 @@ kernels!(PORTABLE_I32, i32, Lanes<i32, 4>, mr 4, rows [1 2 3 4], nv 2);
 kernels!(PORTABLE_I64, i64, Lanes<i64, 2>, mr 4, rows [1 2 3 4], nv 2);
 
 /// Element types that have kernels.
-pub(super) trait Compute: Num {
+pub(crate) trait Compute: Num {
     /// The kernels of the level in use.
     fn kernels() -> &'static Kernels<Self>;
 }

@@ -13,13 +13,13 @@
 // Kernels index several arrays by one constant-trip loop, which LLVM unrolls into registers.
 #![allow(clippy::needless_range_loop)]
 
-mod driver;
+pub(crate) mod driver;
 mod gemv;
-mod micro;
-mod pack;
+pub(crate) mod micro;
+pub(crate) mod pack;
 pub(crate) mod panels;
-mod scratch;
-mod vector;
+pub(crate) mod scratch;
+pub(crate) mod vector;
 
 use crate::DType;
 use crate::par;

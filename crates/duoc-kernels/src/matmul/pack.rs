@@ -5,7 +5,7 @@ use super::vector::Num;
 use crate::simd_fn;
 
 /// An element type as it lies in memory, and the type its products are computed in.
-pub(super) trait Source: Copy + Send + Sync + 'static {
+pub(crate) trait Source: Copy + Send + Sync + 'static {
     /// What sums are kept in: f32 for the halves, i32 for the small integers, else the type itself.
     type Compute: Compute;
     /// Exact.
@@ -80,7 +80,7 @@ fn narrow_bf16(x: f32) -> half::bf16 {
 /// `dst[p * width + l] = src[l * lane_stride + p * step_stride]` for `l < lanes <= width`, `p < steps`.
 ///
 /// A panel of A has its rows as lanes, a panel of B its columns; both have k as steps.
-pub(super) unsafe fn interleave<S: Source>(
+pub(crate) unsafe fn interleave<S: Source>(
     src: *const S,
     lane_stride: isize,
     lanes: usize,
@@ -133,7 +133,7 @@ simd_fn! {
 
 simd_fn! {
     /// `dst[i] = narrow(src[i])`, and with `beta` not zero `narrow(src[i] + beta * dst[i])`.
-    pub(super) unsafe fn narrow_row<S: Source>(src: *const S::Compute, dst: *mut S, n: usize, beta: S::Compute) {
+    pub(crate) unsafe fn narrow_row<S: Source>(src: *const S::Compute, dst: *mut S, n: usize, beta: S::Compute) {
         if beta == S::Compute::ZERO {
             for i in 0..n {
                 *dst.add(i) = S::narrow(*src.add(i));

@@ -6,17 +6,23 @@ use std::ptr::NonNull;
 
 /// What a buffer is for; each purpose has its own, so that one product can hold several.
 #[derive(Clone, Copy)]
-pub(super) enum Purpose {
+pub(crate) enum Purpose {
     /// Packed rows of A.
     A = 0,
     /// Packed columns of B.
     B = 1,
     /// A block of C before it is rounded to its storage type.
     C = 2,
+    /// The padded copy of an image.
+    Image = 3,
+    /// A packed weight.
+    Weights = 4,
+    /// Sums that take several blocks.
+    Sums = 5,
 }
 
 /// A 64-byte aligned, uninitialised buffer, given back to the thread when dropped.
-pub(super) struct Scratch {
+pub(crate) struct Scratch {
     memory: Option<Memory>,
     purpose: Purpose,
 }
@@ -34,7 +40,7 @@ impl Drop for Memory {
 }
 
 thread_local! {
-    static KEPT: [Cell<Option<Memory>>; 3] = const { [const { Cell::new(None) }; 3] };
+    static KEPT: [Cell<Option<Memory>>; 6] = const { [const { Cell::new(None) }; 6] };
 }
 
 impl Scratch {

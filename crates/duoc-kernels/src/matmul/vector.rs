@@ -4,7 +4,7 @@
 //! is where the instructions become legal; nothing else may call them.
 
 /// What a product needs of its element type.
-pub(super) trait Num: Copy + Send + Sync + PartialEq + 'static {
+pub(crate) trait Num: Copy + Send + Sync + PartialEq + 'static {
     /// The sum's start.
     const ZERO: Self;
     /// The factor that changes nothing.
@@ -43,7 +43,7 @@ num! {
 }
 
 /// A register of `LANES` elements.
-pub(super) trait Vector: Copy {
+pub(crate) trait Vector: Copy {
     /// Element type.
     type Elem: Num;
     /// Elements per register.
@@ -68,7 +68,7 @@ pub(super) trait Vector: Copy {
 
 /// Lanes as a plain array, which LLVM maps to whatever registers the level has.
 #[derive(Clone, Copy)]
-pub(super) struct Lanes<T, const L: usize>([T; L]);
+pub(crate) struct Lanes<T, const L: usize>([T; L]);
 
 macro_rules! lanes {
     ($($t:ty: |$a:ident, $b:ident, $c:ident| $fma:expr);* $(;)?) => {$(
@@ -152,7 +152,7 @@ lanes! {
 }
 
 #[cfg(target_arch = "x86_64")]
-pub(super) mod x86 {
+pub(crate) mod x86 {
     //! The x86 registers.
     use super::Vector;
     use core::arch::x86_64::*;
