@@ -203,15 +203,17 @@ fn convolution_body(
         size(x, 1)
     );
     if let Some(b) = bias {
+        let prefix = if transposed { "transposed=1, " } else { "" };
         ensure!(
             b.dim() == 1 && size(b, 0) == made,
             Runtime,
-            "Given {given}, weight of size {}, expected bias to be 1-dimensional with {made} elements, but got bias of size {} instead",
+            "Given {prefix}weight of size {}, expected bias to be 1-dimensional with {made} elements, but got bias of size {} instead",
             shape_of(w),
             shape_of(b)
         );
     }
-    let mut out = vec![x.shape()[0] as i64, made];
+    // An input without channels has an output without channels, as in PyTorch.
+    let mut out = vec![x.shape()[0] as i64, if x.shape()[1] == 0 { 0 } else { made }];
     let mut padded = Vec::new();
     let mut reach = Vec::new();
     for d in 0..k {
