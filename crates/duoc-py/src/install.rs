@@ -340,8 +340,8 @@ pub fn _registry<'py>(module: &Bound<'py, PyModule>) -> PyResult<[Bound<'py, PyD
     let (functions, methods, hidden) = (PyDict::new(py), PyDict::new(py), PyDict::new(py));
     for (name, entries) in registry().names() {
         let function = |e: &Entry| e.op.surface.function || e.form == Form::Inplace && e.op.surface.method;
-        // Tensors have no in-place methods of what is neither a function nor a method, `torch.nn.functional.elu` for one.
-        let method = |e: &Entry| e.op.surface.method || e.form == Form::Inplace && e.op.surface.function;
+        // As in PyTorch, an in-place form is a method only where the op is: `torch.celu_` is a function, `elu_` is hidden.
+        let method = |e: &Entry| e.op.surface.method;
         let neither = |e: &Entry| !function(e) && !method(e);
         type Wanted<'a> = &'a dyn Fn(&Entry) -> bool;
         let ways: [(Way, Wanted<'_>, &Bound<'py, PyDict>); 3] = [
