@@ -141,7 +141,8 @@ fn reference(u: &Update) -> Result<(Tensor, Vec<Tensor>)> {
     let p = u.param;
     let mut g = if u.maximize { -u.grad } else { u.grad.clone() };
     if u.decay != 0.0 {
-        g += p * u.decay;
+        // Not `+=`: that would write into the caller's gradient.
+        g = g + p * u.decay;
     }
     let moments = |beta1: f64, beta2: f64| -> Result<(Tensor, Tensor)> {
         let mean = ops::blend::lerp_scalar(&u.states[0], &g, Scalar::Float(1.0 - beta1))?;
@@ -235,7 +236,7 @@ fn reference(u: &Update) -> Result<(Tensor, Vec<Tensor>)> {
             let mut inner = a;
             if centered {
                 let b = ops::blend::lerp_scalar(&u.states[1], &g, Scalar::Float(1.0 - alpha))?;
-                inner -= &b * &b;
+                inner = inner - &b * &b;
                 states.push(b);
             }
             let mut step = g / (inner.sqrt() + eps);
@@ -412,7 +413,7 @@ mod tests {
                         let worst = ((x - y).abs() / (y.abs() + 1.0)).to_dtype(DType::F64);
                         n == 0 || worst.max().item().to_f64() <= tol
                     };
-                    assert!(near(&p, &want), "{rule:?} {n} {dtype:?}");
+                    assert!(near(&p, &want), "{rule:?} {n} {dtype:?}: {p} is not {want}");
                     for ((got, want), before) in list.iter().zip(&want_states).zip(&copies) {
                         assert!(near(got, want), "{rule:?} {n} {dtype:?} state");
                         assert!(n == 0 || got.version() > before.version(), "a state's version moves");

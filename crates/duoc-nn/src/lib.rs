@@ -54,6 +54,7 @@ pub mod parametrize;
 mod repr;
 pub mod state;
 pub mod summary;
+mod tree;
 pub mod vector;
 
 pub use base::{Base, RemovableHandle};

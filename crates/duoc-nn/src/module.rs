@@ -5,7 +5,7 @@
 //! the modules inside, in the order of the fields.
 
 use crate::base::{BackwardHook, BackwardPreHook, Base, ForwardHook, ForwardPreHook, RemovableHandle};
-use crate::{Buffer, LoadReport, Param, StateDict, repr, state};
+use crate::{Buffer, LoadReport, Param, StateDict, repr, state, tree};
 use duoc_core::{DType, Device, Result, Tensor, ensure, err};
 use std::any::Any;
 use std::collections::hash_map::{Entry, HashMap};
@@ -121,10 +121,7 @@ pub trait Module: AsModule + Send + Sync + 'static {
 
     /// Whether the module is in training. A module without a flag of its own answers as the first one inside does.
     fn training(&self) -> bool {
-        match self.base() {
-            Some(base) => base.training,
-            None => self.children().first().is_none_or(|(_, m)| m.training()),
-        }
+        tree::training(self.as_module())
     }
 
     /// Sets the module's own training flag; [`Module::train`] sets those inside too.
@@ -163,91 +160,52 @@ pub trait Module: AsModule + Send + Sync + 'static {
 
     /// The parameters with their names (`encoder.layers.3.linear1.weight`), each parameter once, under its first name.
     fn named_parameters(&self) -> Vec<(String, Param)> {
-        let mut out: Vec<(String, Param)> = Vec::new();
-        let mut seen = std::collections::HashSet::new();
-        each_param(self.as_module(), &mut |name, p| {
-            if seen.insert(p.id()) {
-                out.push((name, p.clone()));
-            }
-        });
-        out
+        tree::named_parameters(self.as_module())
     }
 
     /// The parameters, each once: what an optimiser takes.
     fn parameters(&self) -> Vec<Param> {
-        self.named_parameters().into_iter().map(|(_, p)| p).collect()
+        tree::parameters(self.as_module())
     }
 
     /// The buffers with their names, each once.
     fn named_buffers(&self) -> Vec<(String, Buffer)> {
-        let mut out: Vec<(String, Buffer)> = Vec::new();
-        let mut seen = std::collections::HashSet::new();
-        walk("", self.as_module(), &mut |path, m| {
-            m.visit(&mut |name, field| {
-                if let Field::Buffer(b) = field
-                    && seen.insert(b.id())
-                {
-                    out.push((join(path, name), b.clone()));
-                }
-            });
-        });
-        out
+        tree::named_buffers(self.as_module())
     }
 
     /// The buffers, each once.
     fn buffers(&self) -> Vec<Buffer> {
-        self.named_buffers().into_iter().map(|(_, b)| b).collect()
+        tree::buffers(self.as_module())
     }
 
     /// The modules directly inside, with their names.
     fn children(&self) -> Vec<(String, &dyn Module)> {
-        let mut out = Vec::new();
-        self.visit(&mut |name, field| {
-            if let Field::Module(m) = field {
-                out.push((name.to_string(), m));
-            }
-        });
-        out
+        tree::children(self.as_module())
     }
 
     /// This module (under the empty name) and all modules inside, outer before inner.
     fn named_modules(&self) -> Vec<(String, &dyn Module)> {
-        let mut out = Vec::new();
-        walk("", self.as_module(), &mut |path, m| out.push((path.to_string(), m)));
-        out
+        tree::named_modules(self.as_module())
     }
 
     /// The module at a path such as `encoder.layers.3`; an error as PyTorch's `get_submodule` gives it.
     fn get_submodule(&self, path: &str) -> Result<&dyn Module> {
-        let found = self.named_modules().into_iter().find(|(name, _)| name == path);
-        match found {
-            Some((_, m)) => Ok(m),
-            None => Err(missing_attribute(self.as_module(), path)),
-        }
+        tree::submodule(self.as_module(), path)
     }
 
     /// The parameter with a name such as `fc1.weight`.
     fn get_parameter(&self, name: &str) -> Result<Param> {
-        let mut found = None;
-        each_param(self.as_module(), &mut |n, p| {
-            if n == name {
-                found = Some(p.clone());
-            }
-        });
-        found.ok_or_else(|| missing_attribute(self.as_module(), name))
+        tree::parameter(self.as_module(), name)
     }
 
     /// The buffer with a name such as `bn1.running_mean`.
     fn get_buffer(&self, name: &str) -> Result<Buffer> {
-        let found = self.named_buffers().into_iter().find(|(n, _)| n == name);
-        found
-            .map(|(_, b)| b)
-            .ok_or_else(|| missing_attribute(self.as_module(), name))
+        tree::buffer(self.as_module(), name)
     }
 
     /// Number of elements of all parameters, each parameter counted once.
     fn num_parameters(&self) -> usize {
-        self.parameters().iter().map(|p| p.numel()).sum()
+        tree::num_parameters(self.as_module())
     }
 
     /// The tensors of the module under their names, sharing its memory.
@@ -282,12 +240,7 @@ pub trait Module: AsModule + Send + Sync + 'static {
 
     /// Sets training on or off, here and inside.
     fn set_mode(&mut self, on: bool) {
-        self.set_training(on);
-        self.visit_mut(&mut |_, field| {
-            if let FieldMut::Module(m) = field {
-                m.set_mode(on);
-            }
-        });
+        tree::set_mode(self.as_module_mut(), on);
     }
 
     /// Training: dropout drops, batch norm uses the batch's statistics.
@@ -310,15 +263,12 @@ pub trait Module: AsModule + Send + Sync + 'static {
 
     /// Says whether gradients of all parameters are recorded.
     fn requires_grad_(&self, on: bool) -> Result<()> {
-        self.parameters().iter().try_for_each(|p| p.set_requires_grad(on))
+        tree::requires_grad_(self.as_module(), on)
     }
 
     /// Drops the gradients of all parameters.
     fn zero_grad(&self) {
-        for p in self.parameters() {
-            // Clearing cannot fail: only a gradient that does not fit is refused.
-            let _ = p.set_grad(None);
-        }
+        tree::zero_grad(self.as_module());
     }
 
     /// Calls `f` with every module, inner before outer, this one last.
@@ -333,16 +283,7 @@ pub trait Module: AsModule + Send + Sync + 'static {
     /// assert_eq!(net.parameters()[0].sum().item().to_f64(), 6.0);
     /// ```
     fn apply(&mut self, f: &mut dyn FnMut(&mut dyn Module) -> Result<()>) -> Result<()> {
-        let mut outcome = Ok(());
-        self.visit_mut(&mut |_, field| {
-            if let FieldMut::Module(m) = field
-                && outcome.is_ok()
-            {
-                outcome = m.apply(f);
-            }
-        });
-        outcome?;
-        f(self.as_module_mut())
+        tree::apply(self.as_module_mut(), f)
     }
 
     /// Calls `hook` with the module and its inputs before it runs; the inputs it returns take their place.
@@ -375,49 +316,6 @@ fn hookable(m: &dyn Module) -> Result<&Base> {
             m.kind()
         )
     })
-}
-
-/// PyTorch's text for a path that leads nowhere: the last module on the way, and what it lacks.
-fn missing_attribute(root: &dyn Module, path: &str) -> duoc_core::Error {
-    let modules = root.named_modules();
-    let mut kind = root.kind();
-    let mut reached = String::new();
-    for word in path.split('.') {
-        let next = join(&reached, word);
-        match modules.iter().find(|(name, _)| *name == next) {
-            Some((_, m)) => (kind, reached) = (m.kind(), next),
-            None => return err!(Key, "{kind} has no attribute `{word}`"),
-        }
-    }
-    err!(Key, "{kind} is not a parameter")
-}
-
-pub(crate) fn join(prefix: &str, name: &str) -> String {
-    match prefix {
-        "" => name.to_string(),
-        _ => format!("{prefix}.{name}"),
-    }
-}
-
-/// Calls `f` with every module and its path, outer before inner.
-pub(crate) fn walk<'a>(path: &str, m: &'a dyn Module, f: &mut dyn FnMut(&str, &'a dyn Module)) {
-    f(path, m);
-    m.visit(&mut |name, field| {
-        if let Field::Module(inner) = field {
-            walk(&join(path, name), inner, f);
-        }
-    });
-}
-
-/// Calls `f` with every parameter under every one of its names.
-pub(crate) fn each_param<'a>(m: &'a dyn Module, f: &mut dyn FnMut(String, &'a Param)) {
-    walk("", m, &mut |path, m| {
-        m.visit(&mut |name, field| {
-            if let Field::Param(p) = field {
-                f(join(path, name), p);
-            }
-        });
-    });
 }
 
 fn place(m: &mut dyn Module, to: Placement) -> Result<()> {

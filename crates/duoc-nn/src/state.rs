@@ -1,7 +1,8 @@
 //! State dicts: the tensors of a module under their names, and how they come back.
 
 use crate::Module;
-use crate::module::{Field, join, walk};
+use crate::module::Field;
+use crate::tree::{join, walk};
 use duoc_core::{Result, Tensor, autograd, err};
 use std::collections::HashMap;
 use std::fmt::Write;

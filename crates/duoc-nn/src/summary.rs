@@ -198,7 +198,7 @@ impl Observer for Collector {
             Some(k) => k.path.clone(),
             // A module that the root does not hold, used inside it.
             None => match state.open.last() {
-                Some(i) => crate::module::join(&state.rows[*i].path, module.kind()),
+                Some(i) => crate::tree::join(&state.rows[*i].path, module.kind()),
                 None => String::new(),
             },
         };
