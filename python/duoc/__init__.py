@@ -71,3 +71,12 @@ for _name in ("contiguous_format", "preserve_format", "channels_last", "channels
 inf, nan, pi, e, newaxis = _math.inf, _math.nan, _math.pi, _math.e, None
 
 del _class, _name, _f, _d, _prefix, _module
+
+
+def __getattr__(name):
+    # What a program may do without is imported when it is first asked for.
+    if name in ("optim", "utils"):
+        import importlib
+
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -46,6 +46,19 @@ pub fn apply(updates: &[Update]) -> Result<()> {
     })
 }
 
+/// As [`apply`], in plain ops that are recorded: the gradient of a step with respect to what it was computed from.
+pub fn apply_recorded(updates: &[Update]) -> Result<()> {
+    updates.iter().try_for_each(check)?;
+    updates.iter().try_for_each(|u| {
+        let (p, states) = catch(|| reference(u))??;
+        ops::copy::copy_(u.param, &p)?;
+        u.states
+            .iter()
+            .zip(&states)
+            .try_for_each(|(to, from)| ops::copy::copy_(to, from))
+    })
+}
+
 /// How many running values a rule has.
 pub fn states(rule: &Rule) -> usize {
     match *rule {

@@ -13,6 +13,7 @@ mod data;
 mod error;
 mod index;
 mod install;
+mod optim;
 mod overload;
 mod read;
 mod results;
@@ -52,6 +53,7 @@ fn extension(m: &Bound<'_, PyModule>) -> PyResult<()> {
         install::_registry,
         install::_operator,
         install::_schemas,
+        optim::_optimizer_step,
         data::_tensor,
         data::_from_array,
         data::_from_buffer,

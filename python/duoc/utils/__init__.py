@@ -1,0 +1,3 @@
+"""What modules, optimisers and data sets share."""
+
+from . import hooks  # noqa: F401
