@@ -5,6 +5,7 @@
 
 mod activations;
 mod arguments;
+mod conv;
 mod linear;
 mod norms;
 mod parametrize;
@@ -24,6 +25,7 @@ pub type Row = (&'static str, fn(&Args) -> duoc_core::Result<Made>);
 /// The tables of all families.
 const TABLES: &[&[Row]] = &[
     activations::TABLE,
+    conv::TABLE,
     linear::TABLE,
     norms::TABLE,
     parametrize::TABLE,

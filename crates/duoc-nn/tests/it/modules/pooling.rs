@@ -6,13 +6,13 @@ use duoc_core::{Scalar, Tensor};
 use duoc_nn::*;
 use serde_json::Value as Json;
 
-fn sizes(a: &Args, i: usize, name: &str) -> Option<Sizes> {
+pub fn sizes(a: &Args, i: usize, name: &str) -> Option<Sizes> {
     let all = a.opt_ints(i, name)?;
     let single = a.get(i, name).is_some_and(|j| !j.is_array());
     Some(if single { all[0].into() } else { all.into() })
 }
 
-fn required(a: &Args, i: usize, name: &str) -> Sizes {
+pub fn required(a: &Args, i: usize, name: &str) -> Sizes {
     sizes(a, i, name).unwrap_or_else(|| panic!("{} lacks {name}", a.name))
 }
 
