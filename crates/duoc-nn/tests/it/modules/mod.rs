@@ -10,6 +10,7 @@ mod linear;
 mod norms;
 mod parametrize;
 mod pooling;
+mod recurrent;
 
 use crate::golden::{self, Case, Suite, class, fnv};
 pub use arguments::bits;
@@ -30,6 +31,7 @@ const TABLES: &[&[Row]] = &[
     norms::TABLE,
     parametrize::TABLE,
     pooling::TABLE,
+    recurrent::TABLE,
 ];
 
 fn make(args: &Args) -> Result<duoc_core::Result<Made>, String> {
