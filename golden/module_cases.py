@@ -37,7 +37,8 @@ class Draw:
             return torch.rand(s["shape"], dtype=F64)
         if s["draw"] == "randint":
             return torch.randint(s["low"], s["high"], s["shape"])
-        return torch.tensor(s["data"], dtype=getattr(torch, s["t"])).reshape(s["shape"])
+        data = [float(x) if isinstance(x, str) else x for x in s["data"]]
+        return torch.tensor(data, dtype=getattr(torch, s["t"])).reshape(s["shape"])
 
 
 def randn(*shape):

@@ -28,6 +28,8 @@ pub enum ErrorKind {
     Key,
     /// `NotImplementedError`.
     NotImplemented,
+    /// `AssertionError`: what PyTorch's Python code asserts of arguments.
+    Assertion,
     /// `ZeroDivisionError`.
     ZeroDivision,
     /// `OverflowError`.

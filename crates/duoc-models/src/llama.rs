@@ -1,8 +1,8 @@
 //! LLaMA, with the parameter names of the published weights.
 
-use crate::parts::{attention, draw, embedding, plain_linear};
-use duoc_core::{DType, Result, Tensor, autograd, ensure, ops};
-use duoc_nn::{Base, Embedding, Factory, Layer, Linear, Module, ModuleList, Param, init, options};
+use crate::parts::{draw, embedding, plain_linear};
+use duoc_core::{Result, Tensor, autograd, ensure, ops};
+use duoc_nn::{Base, Embedding, Factory, Layer, Linear, Module, ModuleList, Param, RotaryPositions, init, options};
 
 /// `y = x / √(mean(x²) + ε) · w` over the last dimension.
 #[derive(Clone, Debug, Module)]
@@ -34,21 +34,6 @@ impl Layer for RmsNorm {
     }
 }
 
-/// Turns pairs of features by an angle that grows with the place (Su et al., 2021): the scores of attention then depend on
-/// distances alone. Feature i is paired with feature i + d/2, as in the published weights.
-fn rotate(x: &Tensor, theta: f64) -> Result<Tensor> {
-    let (t, d) = (x.shape()[x.dim() - 2] as i64, x.shape()[x.dim() - 1] as i64);
-    duoc_core::catch(|| {
-        let f64s = Tensor::options().dtype(DType::F64);
-        let speeds = (f64s.arange(0i64, d / 2) * (-2.0 * theta.ln() / d as f64)).exp();
-        let angles = f64s.arange(0i64, t).outer(&speeds);
-        let both = |t: Tensor| ops::join::cat(&[t.clone(), t], -1).map(|t| t.to_dtype(x.dtype()));
-        let halves = x.chunk(2, -1);
-        let turned = ops::join::cat(&[-&halves[1], halves[0].clone()], -1)?;
-        Ok(&(x * &both(angles.cos())?) + &(&turned * &both(angles.sin())?))
-    })?
-}
-
 /// Causal self-attention in which several heads of queries share one of keys and values.
 #[derive(Clone, Debug, Module)]
 #[module(name = "LlamaAttention")]
@@ -59,7 +44,8 @@ pub struct Attention {
     o_proj: Linear,
     heads: usize,
     shared: usize,
-    theta: f64,
+    #[module(skip)]
+    rotary: RotaryPositions,
     base: Base,
 }
 
@@ -67,18 +53,12 @@ impl Layer for Attention {
     fn run(&self, x: &Tensor) -> Result<Tensor> {
         let (n, t) = (x.shape()[0] as i64, x.shape()[1] as i64);
         let split = |x: Tensor, heads: usize| x.view(&[n, t, heads as i64, -1]).transpose(1, 2);
-        let q = rotate(&split(self.q_proj.forward(x), self.heads), self.theta)?;
-        let k = rotate(&split(self.k_proj.forward(x), self.shared), self.theta)?;
+        let q = self.rotary.rotate(&split(self.q_proj.forward(x), self.heads), 0);
+        let k = self.rotary.rotate(&split(self.k_proj.forward(x), self.shared), 0);
         let v = split(self.v_proj.forward(x), self.shared);
-        // Each head of keys and values stands for `times` heads of queries.
-        let times = (self.heads / self.shared) as i64;
-        let spread = |x: &Tensor| {
-            let d = x.shape()[3] as i64;
-            x.unsqueeze(2)
-                .expand(&[-1, -1, times, -1, -1])
-                .reshape(&[n, self.heads as i64, t, d])
-        };
-        let y = attention(&q, &spread(&k), &spread(&v), None, 0.0, true)?;
+        // Each head of keys and values stands for several heads of queries.
+        let y =
+            ops::attention::scaled_dot_product_attention(&q, &k, &v, None, 0.0, true, None, self.heads != self.shared)?;
         self.o_proj.try_forward(&y.transpose(1, 2).reshape(&[n, t, -1]))
     }
 }
@@ -200,7 +180,7 @@ impl Llama {
                     o_proj: plain_linear(d, d, f)?,
                     heads: o.heads,
                     shared,
-                    theta: o.theta,
+                    rotary: RotaryPositions::options(o.width / o.heads).theta(o.theta).try_build()?,
                     base: Base::new(),
                 },
                 mlp: Mlp {

@@ -1,9 +1,10 @@
 //! What several models are made of.
 
-use duoc_core::ops::smooth;
-use duoc_core::{DType, Result, Tensor, catch};
+use duoc_core::ops::{self, smooth};
+use duoc_core::{Result, Tensor, catch};
 
-use duoc_nn::{Embedding, Factory, LayerNorm, Linear};
+use duoc_nn::init::{self, Fan, Nonlinearity};
+use duoc_nn::{BatchNorm2d, Conv2d, Embedding, Factory, LayerNorm, Linear, Module};
 
 /// A fully connected layer whose parameters are made by `factory`.
 pub(crate) fn linear(from: usize, to: usize, factory: Factory) -> Result<Linear> {
@@ -13,6 +14,65 @@ pub(crate) fn linear(from: usize, to: usize, factory: Factory) -> Result<Linear>
 /// As [`linear`], without a bias.
 pub(crate) fn plain_linear(from: usize, to: usize, factory: Factory) -> Result<Linear> {
     Linear::options(from, to).bias(false).factory(factory).try_build()
+}
+
+/// A convolution with a square window whose parameters are made by `factory`.
+pub(crate) fn conv(
+    from: usize,
+    to: usize,
+    kernel: usize,
+    stride: usize,
+    padding: usize,
+    bias: bool,
+    factory: Factory,
+) -> Result<Conv2d> {
+    grouped(from, to, kernel, stride, padding, bias, 1, factory)
+}
+
+/// As [`conv`], in groups.
+pub(crate) fn grouped(
+    from: usize,
+    to: usize,
+    kernel: usize,
+    stride: usize,
+    padding: usize,
+    bias: bool,
+    groups: usize,
+    factory: Factory,
+) -> Result<Conv2d> {
+    Conv2d::options(from, to, kernel as i64)
+        .stride(stride as i64)
+        .padding(padding as i64)
+        .groups(groups)
+        .bias(bias)
+        .factory(factory)
+        .try_build()
+}
+
+/// Batch normalisation whose parameters are made by `factory`.
+pub(crate) fn norm(channels: usize, factory: Factory) -> Result<BatchNorm2d> {
+    BatchNorm2d::options(channels).factory(factory).try_build()
+}
+
+/// The first values that torchvision gives its convolutional networks: convolutions by He et al. for the backward pass,
+/// biases 0, fully connected layers with standard deviation 0.01 where `linears` says so.
+pub(crate) fn torchvision_init(m: &dyn Module, linears: bool) -> Result<()> {
+    for (_, m) in m.named_modules() {
+        if let Some(conv) = m.as_any().downcast_ref::<Conv2d>() {
+            init::kaiming_normal_(&conv.weight, Nonlinearity::Relu, Fan::Out)?;
+            if let Some(bias) = &conv.bias {
+                init::zeros_(bias)?;
+            }
+        } else if let Some(fc) = m.as_any().downcast_ref::<Linear>()
+            && linears
+        {
+            init::normal_(&fc.weight, 0.0, 0.01)?;
+            if let Some(bias) = &fc.bias {
+                init::zeros_(bias)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Layer normalisation of the last dimension whose parameters are made by `factory`.
@@ -34,19 +94,7 @@ pub(crate) fn attention(
     dropout: f64,
     causal: bool,
 ) -> Result<Tensor> {
-    let width = q.shape()[q.dim() - 1] as f64;
-    catch(|| {
-        let mut scores = q.matmul(&k.transpose(-2, -1)) / width.sqrt();
-        if let Some(mask) = mask {
-            scores += mask;
-        }
-        if causal {
-            let t = q.shape()[q.dim() - 2] as i64;
-            let later = Tensor::ones(&[t, t]).triu(1).to_dtype(DType::Bool);
-            scores = scores.masked_fill(&later, f64::NEG_INFINITY);
-        }
-        scores.softmax(-1).dropout(dropout, true).matmul(v)
-    })
+    ops::attention::scaled_dot_product_attention(q, k, v, mask, dropout, causal, None, false)
 }
 
 /// `x Φ(x)`, Φ the normal distribution.

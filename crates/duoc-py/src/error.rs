@@ -36,6 +36,7 @@ pub fn to_py(e: Error) -> PyErr {
         ErrorKind::Index => PyIndexError::new_err(text),
         ErrorKind::Key => PyKeyError::new_err(text),
         ErrorKind::NotImplemented => PyNotImplementedError::new_err(text),
+        ErrorKind::Assertion => pyo3::exceptions::PyAssertionError::new_err(text),
         ErrorKind::ZeroDivision => PyZeroDivisionError::new_err(text),
         ErrorKind::Overflow => PyOverflowError::new_err(text),
         ErrorKind::LinAlg => LinAlgError::new_err(text),

@@ -12,6 +12,6 @@ pub mod events;
 pub mod fit;
 pub mod metrics;
 
-pub use checkpoint::Checkpoint;
+pub use checkpoint::{Checkpoint, optimizer_object, optimizer_state};
 pub use fit::{Batches, Goal, Net, Run, Watch};
 pub use metrics::{Measure, Metrics};

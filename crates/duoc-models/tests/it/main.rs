@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 enum Model {
     Layer(Box<dyn Layer>),
     Bert(Box<Bert>),
+    Lstm(Box<LstmLanguageModel>),
 }
 
 impl Model {
@@ -16,6 +17,7 @@ impl Model {
         match self {
             Model::Layer(m) => &mut **m,
             Model::Bert(m) => &mut **m,
+            Model::Lstm(m) => &mut **m,
         }
     }
 
@@ -23,6 +25,7 @@ impl Model {
         match self {
             Model::Layer(m) => m.to(DType::F64).map(drop),
             Model::Bert(m) => m.to(DType::F64).map(drop),
+            Model::Lstm(m) => m.to(DType::F64).map(drop),
         }
     }
 
@@ -34,12 +37,43 @@ impl Model {
                 let flat = |t: &Tensor| t.reshape(&[-1]);
                 duoc_core::ops::join::cat(&[flat(&features), flat(&summary.expect("a pooler"))], 0)
             }
+            Model::Lstm(m) => Ok(m.try_forward(&x[0], None)?.0),
         }
     }
 }
 
 fn make(case: &Json) -> Result<Model> {
+    let o = &case["options"];
+    let n = |name: &str, default: u64| o[name].as_u64().unwrap_or(default) as usize;
+    let on = |name: &str| o[name].as_bool().unwrap_or(false);
     Ok(match case["model"].as_str().unwrap_or("") {
+        "lenet" => Model::Layer(Box::new(LeNet::options(28, 10).try_build()?)),
+        "resnet" => {
+            let layers: Vec<usize> = o["layers"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(Json::as_u64)
+                .map(|n| n as usize)
+                .collect();
+            let options = ResNet::options([layers[0], layers[1], layers[2], layers[3]]).classes(5);
+            let options = options.bottleneck(on("bottleneck")).groups(n("groups", 1));
+            Model::Layer(Box::new(options.width_per_group(n("width_per_group", 64)).try_build()?))
+        }
+        "vgg" => {
+            let options = vgg11(5).hidden(8).batch_norm(on("batch_norm"));
+            Model::Layer(Box::new(options.try_build()?))
+        }
+        "alexnet" => Model::Layer(Box::new(AlexNet::options(5).hidden(8).try_build()?)),
+        "vit" => {
+            let options = VisionTransformer::options(8, 4)
+                .layers(2)
+                .heads(2)
+                .width(16)
+                .mlp_width(32)
+                .classes(5);
+            Model::Layer(Box::new(options.try_build()?))
+        }
         "gpt" => Model::Layer(Box::new(Gpt::options(17, 8).layers(2).heads(3).width(12).try_build()?)),
         "llama" => {
             let options = Llama::options(17)
@@ -58,6 +92,10 @@ fn make(case: &Json) -> Result<Model> {
                 .intermediate(20)
                 .context(9);
             Model::Bert(Box::new(options.try_build()?))
+        }
+        "lstm" => {
+            let options = LstmLanguageModel::options(13).embedding(6).hidden(8);
+            Model::Lstm(Box::new(options.try_build()?))
         }
         other => panic!("no model {other}"),
     })

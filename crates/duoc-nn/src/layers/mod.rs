@@ -2,6 +2,7 @@
 
 mod activation;
 mod adaptive_pool;
+mod attention;
 mod batch_norm;
 mod bilinear;
 mod containers;
@@ -14,13 +15,19 @@ mod linear;
 mod norm;
 mod padding;
 mod pool;
+mod position;
 mod recurrent;
 mod shape;
 mod sizes;
+mod transformer;
 mod unpool;
 
 pub use activation::*;
 pub use adaptive_pool::*;
+pub use attention::{
+    AttentionCall, MultiheadAttention, MultiheadAttentionOptions, NonDynamicallyQuantizableLinear, SelfAttention,
+    SelfAttentionOptions,
+};
 pub use batch_norm::*;
 pub use bilinear::{Bilinear, BilinearOptions};
 pub use containers::{ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential};
@@ -33,7 +40,9 @@ pub use linear::{Linear, LinearOptions};
 pub use norm::*;
 pub use padding::*;
 pub use pool::*;
+pub use position::*;
 pub use recurrent::*;
 pub use shape::{Flatten, FlattenOptions, Identity, Unflatten, UnflattenOptions};
 pub use sizes::Sizes;
+pub use transformer::*;
 pub use unpool::*;

@@ -81,6 +81,7 @@ pub fn class(e: &Error) -> &'static str {
         ErrorKind::Index => "IndexError",
         ErrorKind::Key => "KeyError",
         ErrorKind::NotImplemented => "NotImplementedError",
+        ErrorKind::Assertion => "AssertionError",
         ErrorKind::ZeroDivision => "ZeroDivisionError",
         ErrorKind::Overflow => "OverflowError",
         ErrorKind::OutOfMemory => "OutOfMemoryError",

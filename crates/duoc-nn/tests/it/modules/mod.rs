@@ -5,6 +5,7 @@
 
 mod activations;
 mod arguments;
+mod attention;
 mod conv;
 mod linear;
 mod norms;
@@ -26,6 +27,7 @@ pub type Row = (&'static str, fn(&Args) -> duoc_core::Result<Made>);
 /// The tables of all families.
 const TABLES: &[&[Row]] = &[
     activations::TABLE,
+    attention::TABLE,
     conv::TABLE,
     linear::TABLE,
     norms::TABLE,
