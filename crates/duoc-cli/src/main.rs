@@ -5,6 +5,7 @@
 mod files;
 mod info;
 mod layers;
+mod summary;
 mod tour;
 mod train;
 
@@ -33,6 +34,7 @@ fn command() -> Command {
         )
         .subcommand(train::config::command())
         .subcommand(train::predict_command())
+        .subcommand(summary::command())
         .subcommand(layers::command())
         .subcommands(files::commands())
         .subcommand(Command::new("info").about("Version, processor, threads, memory and devices"))
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
     let matches = command().get_matches_from(args);
     let outcome = match matches.subcommand() {
         Some(("layers", m)) => layers::run(m),
+        Some(("summary", m)) => summary::run(m),
         Some(("train", m)) => train::run(m),
         Some(("predict", m)) => train::predict(m),
         Some(("convert", m)) => files::convert(m),

@@ -139,3 +139,64 @@ fn a_trained_network_answers() {
     }
     std::fs::remove_dir_all(&dir).unwrap();
 }
+
+/// Every model makes a few steps on its kind of data, goes on from its checkpoint, answers, and can be summarised.
+#[test]
+fn every_model_learns_goes_on_and_answers() {
+    let home = folder("models");
+    std::fs::create_dir_all(&home).unwrap();
+    let text = home.join("text.txt");
+    std::fs::write(&text, "the quick brown fox jumps over the lazy dog. ".repeat(60)).unwrap();
+    let picture = home.join("picture.png");
+    image::GrayImage::from_fn(9, 9, |x, y| image::Luma([(x * y * 3) as u8]))
+        .save(&picture)
+        .unwrap();
+    let (text, picture) = (
+        text.to_string_lossy().into_owned(),
+        picture.to_string_lossy().into_owned(),
+    );
+    for (model, data, more, question) in [
+        ("lenet", vec!["digits"], "", picture.as_str()),
+        ("resnet", vec!["digits"], "--layers 1 --hidden 8 --augment", &picture),
+        ("lstm", vec!["text", &text], "--hidden 16 --context 20", "the quick"),
+        (
+            "gpt",
+            vec!["text", &text],
+            "--hidden 16 --context 20 --layers 1",
+            "the quick",
+        ),
+    ] {
+        let run = home.join(model);
+        let mut args = vec!["train", model];
+        args.extend(data);
+        args.extend(more.split_whitespace());
+        args.extend(["--epochs", "2", "--max-steps", "4", "--run"]);
+        done(duoc(&args, &run));
+        done(duoc(&["train", "--resume"], &run));
+        let out = done({
+            let mut c = duoc(&["predict"], &run);
+            c.arg(question);
+            c
+        });
+        assert!(!out.stdout.is_empty(), "{model}");
+        let out = done(duoc(&["summary"], &run));
+        let table = String::from_utf8_lossy(&out.stdout).into_owned();
+        assert!(table.contains("Total params"), "{model}: {table}");
+    }
+    std::fs::remove_dir_all(&home).unwrap();
+}
+
+#[test]
+fn summaries_of_known_models() {
+    for (name, parameters) in [("lenet", "61,706"), ("resnet18", "11,689,512"), ("lstm", "1,020,160")] {
+        let mut c = Command::new(env!("CARGO_BIN_EXE_duoc"));
+        c.args(["summary", name]);
+        let out = done(c);
+        let table = String::from_utf8_lossy(&out.stdout).into_owned();
+        assert!(table.contains(parameters), "{name}: {table}");
+    }
+    let mut c = Command::new(env!("CARGO_BIN_EXE_duoc"));
+    c.args(["summary", "resnet19"]);
+    let out = c.output().unwrap();
+    assert!(!out.status.success() && String::from_utf8_lossy(&out.stderr).contains("resnet18"));
+}

@@ -71,7 +71,7 @@ pub use options::Factory;
 pub use param::{Buffer, Param};
 pub use sequence::PackedSequence;
 pub use state::{LoadReport, StateDict};
-pub use summary::{Summary, summarize};
+pub use summary::{Summary, summarize, summarize_module};
 pub use vector::{parameters_to_vector, vector_to_parameters};
 
 /// How Python writes a truth value, for `extra_repr`.

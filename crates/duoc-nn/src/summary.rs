@@ -241,13 +241,14 @@ pub fn summarize<M: Module, T>(module: &mut M, run: impl FnOnce(&M) -> Result<T>
     let mut before = Vec::new();
     flags(module, &mut |m| before.push(m.training()));
     module.set_mode(false);
-    let outcome = watch(module, run);
+    let outcome = summarize_module(module, || run(module));
     let mut before = before.into_iter();
     flags(module, &mut |m| m.set_training(before.next().unwrap_or(true)));
     outcome
 }
 
-fn watch<M: Module, T>(module: &M, run: impl FnOnce(&M) -> Result<T>) -> Result<Summary> {
+/// As [`summarize`] for a module behind the trait, in the mode that it is in.
+pub fn summarize_module<T>(module: &dyn Module, run: impl FnOnce() -> Result<T>) -> Result<Summary> {
     let known = module.named_modules().into_iter().map(|(path, m)| Known {
         id: m.id(),
         path,
@@ -260,7 +261,7 @@ fn watch<M: Module, T>(module: &M, run: impl FnOnce(&M) -> Result<T>) -> Result<
     });
     let generator = Generator::new();
     with_generator(&generator, || {
-        autograd::no_grad(|| observe(collector.clone(), || duoc_core::catch(|| run(module)).and_then(|r| r)))
+        autograd::no_grad(|| observe(collector.clone(), || duoc_core::catch(run).and_then(|r| r)))
     })?;
     let state = collector.state.take();
     let params = module.parameters();

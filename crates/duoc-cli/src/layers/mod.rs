@@ -6,6 +6,7 @@ mod pages_table;
 use clap::{Arg, ArgMatches, Command, value_parser};
 use duoc::{Result, bail};
 use numbers::Numbers;
+pub use numbers::shape_of;
 use pages_table::{PAGES, Page, Text};
 
 pub fn command() -> Command {

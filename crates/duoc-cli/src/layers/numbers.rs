@@ -179,6 +179,11 @@ fn joined(shape: &[u64]) -> String {
     shape.iter().map(u64::to_string).collect::<Vec<_>>().join("x")
 }
 
+/// A shape as it is written on the command line: sizes with x between.
+pub fn shape_of(text: &str) -> Result<Vec<i64>> {
+    Ok(shape(text)?.into_iter().map(|n| n as i64).collect())
+}
+
 fn shape(text: &str) -> Result<Vec<u64>> {
     let part = |p: &str| match p.trim().parse::<u32>() {
         Ok(n) if n <= 1_000_000 => Ok(u64::from(n)),

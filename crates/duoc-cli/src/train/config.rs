@@ -102,7 +102,11 @@ pub fn command() -> Command {
             "N",
             "Width of mlp, lstm, gpt, and of resnet's first stage (by model)",
         ))
-        .arg(int("layers", "N", "Layers of mlp, lstm and gpt (2; 4 for gpt)"))
+        .arg(int(
+            "layers",
+            "N",
+            "Layers of mlp, lstm and gpt, blocks in each stage of resnet (2; 4 for gpt)",
+        ))
         .arg(int("heads", "N", "Attention heads of gpt (4)"))
         .arg(number("dropout", "P", "Probability to DROP (0; 0.1 for gpt)"))
         .arg(int("context", "N", "Tokens of a training window (64; 128 for gpt)"))

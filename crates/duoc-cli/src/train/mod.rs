@@ -12,10 +12,11 @@ use clap::ArgMatches;
 use config::Config;
 use data::Data;
 use duoc::io::{Object, save_safetensors};
+use duoc::nn::Summary;
 use duoc::nn::optim::lr_scheduler::{CosineAnnealingLR, LRScheduler, OneCycleLR, Rule};
 use duoc::nn::optim::{Entries, Optimizer, by_name};
 use duoc::train::fit::{BEST, LAST, Run, config_of};
-use duoc::{Result, ensure};
+use duoc::{DType, Result, Tensor, ensure};
 use show::Show;
 use std::path::{Path, PathBuf};
 
@@ -147,4 +148,21 @@ fn load(dir: &Path) -> Result<(Config, data::About, Box<dyn duoc::train::Net>)> 
     net.module().load_state_dict(&checkpoint.model, true)?;
     net.module_mut().set_mode(false);
     Ok((config, about, net))
+}
+
+/// The table of a trained model, for inputs of the given shape or of those it was trained with.
+pub fn summary_of(dir: &Path, given: Option<Vec<i64>>) -> Result<Summary> {
+    let (config, about, net) = load(dir)?;
+    let (shape, dtype) = match about.shape {
+        data::Shape::Image {
+            channels,
+            rows,
+            columns,
+        } => (vec![1, channels as i64, rows as i64, columns as i64], DType::F32),
+        data::Shape::Features(n) => (vec![1, n as i64], DType::F32),
+        data::Shape::Tokens => (vec![1, config.context], DType::I64),
+    };
+    let shape = given.unwrap_or(shape);
+    let x = duoc::catch(|| Tensor::options().dtype(dtype).zeros(&shape))?;
+    duoc::nn::summarize_module(net.module(), || net.scores(&x))
 }
