@@ -1,4 +1,4 @@
-"""Record what real PyTorch answers: `python golden/record.py [ops|modules|init|models|promotion|indexing|printing|random|optim]
+"""Record what real PyTorch answers: `python golden/record.py [ops|modules|init|models|promotion|indexing|printing|random|optim|curve]
 [NAME-REGEX]`.
 
 Needs torch 2.15 and expecttest; the files it writes need neither to be checked. The answers come from fixed seeds and
@@ -22,7 +22,7 @@ import torch  # noqa: E402
 from encode import line  # noqa: E402
 
 HERE = pathlib.Path(__file__).parent
-PARTS = ["ops", "modules", "init", "promotion", "indexing", "printing", "random", "optim"]
+PARTS = ["ops", "modules", "init", "promotion", "indexing", "printing", "random", "optim", "curve"]
 
 
 def write_lines(path, cases):

@@ -1,5 +1,6 @@
 //! The integration tests of duoc-nn, one binary.
 
+mod course;
 #[allow(dead_code)]
 #[path = "../../../duoc-core/tests/it/golden/mod.rs"]
 mod golden;
