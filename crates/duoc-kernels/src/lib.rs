@@ -19,6 +19,7 @@
 //!   change bits.
 //! * [`pointwise`]: functions of one, two and three values, one row of a table each, over [`math`].
 //! * [`reduce`]: reductions over any set of dimensions; [`scan`]: running ones along [`lines`].
+//! * [`resample`]: planes at another size, and cells at any place; [`unfold`]: blocks as columns, and back.
 //! * [`rng`]: PyTorch's random streams.
 //! * [`rnn`]: recurrences over a sequence.
 //! * [`simd`]: which instruction set is in use.
@@ -49,6 +50,7 @@ pub mod pointwise;
 pub mod pool;
 pub mod range;
 pub mod reduce;
+pub mod resample;
 pub mod rng;
 pub mod rnn;
 pub mod scan;
@@ -56,6 +58,7 @@ pub mod simd;
 pub mod softmax;
 pub mod sort;
 pub mod sys;
+pub mod unfold;
 
 pub use dtype::DType;
 pub use nd::{Loop2d, Nd};

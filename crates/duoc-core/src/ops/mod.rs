@@ -10,6 +10,7 @@ pub mod attention;
 pub mod bilinear;
 pub mod bits;
 pub mod blend;
+pub mod blocks;
 pub mod compare;
 pub mod contract;
 pub mod conv;
@@ -26,6 +27,7 @@ pub mod embedding_bag;
 pub mod extreme;
 pub mod factory;
 pub mod gamma;
+pub mod grid_sample;
 pub mod index;
 pub mod index_fill;
 pub mod join;
@@ -36,6 +38,7 @@ pub mod matmul;
 pub mod moments;
 pub mod nll;
 pub mod norm;
+pub mod one_hot;
 pub mod pad;
 pub mod parts;
 pub mod patch;
@@ -47,6 +50,7 @@ pub mod range;
 pub mod rearrange;
 pub mod rectifier;
 pub mod reduce;
+pub mod resample;
 pub mod rnn;
 pub mod rnn_cell;
 mod rnn_direction;
@@ -55,6 +59,7 @@ pub mod sample;
 pub mod scan;
 pub mod scatter;
 pub mod shape;
+pub mod shuffle;
 pub mod sign;
 pub mod smooth;
 pub mod softmax;
@@ -76,6 +81,7 @@ pub static FAMILIES: &[&[&Op]] = &[
     bilinear::OPS,
     bits::OPS,
     blend::OPS,
+    blocks::OPS,
     compare::OPS,
     contract::OPS,
     conv::OPS,
@@ -91,6 +97,7 @@ pub static FAMILIES: &[&[&Op]] = &[
     extreme::OPS,
     factory::OPS,
     gamma::OPS,
+    grid_sample::OPS,
     index::OPS,
     index_fill::OPS,
     join::OPS,
@@ -104,6 +111,7 @@ pub static FAMILIES: &[&[&Op]] = &[
     norm::group::OPS,
     norm::layer::OPS,
     norm::weight::OPS,
+    one_hot::OPS,
     pad::OPS,
     parts::OPS,
     patch::OPS,
@@ -118,6 +126,9 @@ pub static FAMILIES: &[&[&Op]] = &[
     rearrange::OPS,
     rectifier::OPS,
     reduce::OPS,
+    resample::antialias::OPS,
+    resample::nearest::OPS,
+    resample::smooth::OPS,
     rnn::OPS,
     rnn_cell::OPS,
     rnn_pack::OPS,
@@ -125,6 +136,7 @@ pub static FAMILIES: &[&[&Op]] = &[
     scan::OPS,
     scatter::OPS,
     shape::OPS,
+    shuffle::OPS,
     sign::OPS,
     smooth::OPS,
     softmax::OPS,

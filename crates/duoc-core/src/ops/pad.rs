@@ -154,7 +154,7 @@ fn table(beyond: Beyond, size: usize, before: i64, n: usize) -> Vec<usize> {
 
 /// A border as a linear map: forward it copies cells, backward it sums their gradients.
 #[derive(Clone)]
-struct Frame {
+pub(super) struct Frame {
     border: Arc<kernels::Border>,
     input: Vec<usize>,
     output: Vec<usize>,
@@ -199,7 +199,33 @@ impl Frame {
         }
     }
 
-    fn copied(self, x: &Tensor) -> Result<Tensor> {
+    /// Copies over the last `k` dimensions by a table for each of the last three.
+    pub(super) fn of_tables(
+        x: &Tensor,
+        k: usize,
+        from: [Vec<usize>; 3],
+        shape: &[usize],
+        name: &'static str,
+        nodes: [&'static str; 2],
+    ) -> Frame {
+        let lead = x.dim() - k;
+        let mut input = [1; 3];
+        input[3 - k..].copy_from_slice(&x.shape()[lead..]);
+        Frame {
+            border: Arc::new(kernels::Border {
+                planes: x.shape()[..lead].iter().product(),
+                input,
+                from,
+                run: (0, 0),
+            }),
+            input: x.shape().to_vec(),
+            output: shape.to_vec(),
+            name,
+            nodes,
+        }
+    }
+
+    pub(super) fn copied(self, x: &Tensor) -> Result<Tensor> {
         let out = Tensor::uninit(&self.output, x.dtype())?;
         if out.numel() > 0 {
             let input = dense(&x.detach())?;

@@ -12,6 +12,7 @@ mod norms;
 mod parametrize;
 mod pooling;
 mod recurrent;
+mod vision;
 
 use crate::golden::{self, Case, Suite, class, fnv};
 pub use arguments::bits;
@@ -34,6 +35,7 @@ const TABLES: &[&[Row]] = &[
     parametrize::TABLE,
     pooling::TABLE,
     recurrent::TABLE,
+    vision::TABLE,
 ];
 
 fn make(args: &Args) -> Result<duoc_core::Result<Made>, String> {
