@@ -1,0 +1,8 @@
+//! Images and labels of MNIST.
+
+#![no_main]
+
+#[global_allocator]
+static ALLOCATOR: duoc_fuzz::Counting = duoc_fuzz::Counting;
+
+libfuzzer_sys::fuzz_target!(|file: &[u8]| duoc_fuzz::bounded(file, 1, |f| duoc_data::idx_from_bytes(f)));
