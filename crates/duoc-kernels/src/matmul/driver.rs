@@ -3,8 +3,8 @@
 //! The blocks of k depend on k alone, and every tile adds its products in the order of k; so which tile or thread an
 //! element of C falls to changes nothing.
 
-use super::micro::{Compute, Kernel, Kernels, Tile};
-use super::pack::{Source, interleave};
+use super::micro::{Kernel, Kernels, Tile};
+use super::pack::{Source, interleave_some};
 use super::scratch::{Purpose, Scratch};
 use super::vector::Num;
 use crate::par;
@@ -72,9 +72,31 @@ impl Cut {
     }
 }
 
+impl<S: Source> Problem<S> {
+    /// The same with elements that are not taken in pairs.
+    pub fn plain(&self) -> Problem<S::Plain> {
+        Problem {
+            m: self.m,
+            n: self.n,
+            k: self.k,
+            a: self.a.cast(),
+            a_rs: self.a_rs,
+            a_cs: self.a_cs,
+            b: self.b.cast(),
+            b_rs: self.b_rs,
+            b_cs: self.b_cs,
+            c: self.c,
+            c_rs: self.c_rs,
+            c_cs: self.c_cs,
+            alpha: self.alpha,
+            beta: self.beta,
+        }
+    }
+}
+
 /// Computes the product.
 pub(super) unsafe fn run<S: Source>(p: &Problem<S>, parallel: bool) {
-    let kernels = S::Compute::kernels();
+    let kernels = S::kernels();
     // Only what is computed as it is stored can be read where it lies.
     let same = TypeId::of::<S>() == TypeId::of::<S::Compute>();
     let work = p.m.saturating_mul(p.n).saturating_mul(p.k);
@@ -84,14 +106,14 @@ pub(super) unsafe fn run<S: Source>(p: &Problem<S>, parallel: bool) {
         pack_a: !same || (!small && p.n > kernels.nr()),
         pack_b: !same || p.b_cs != 1 || (!small && p.m > THIN),
         parallel: parallel && work >= PARALLEL && par::num_threads() > 1,
-        ks: Cut::new(p.k, KC_BYTES / size_of::<S::Compute>(), 8),
+        ks: Cut::new(p.k.div_ceil(S::STEP), KC_BYTES / size_of::<S::Compute>(), 8),
         js: Cut::new(p.n, NC, kernels.nr()),
     };
     if !plan.pack_b {
         blocks(p, &plan, std::ptr::null_mut());
         return;
     }
-    let bytes = plan.ks.size.min(p.k) * plan.js.size.min(p.n) * size_of::<S::Compute>();
+    let bytes = plan.ks.size.min(plan.ks.total) * plan.js.size.min(p.n) * size_of::<S::Compute>();
     match Scratch::take(Purpose::B, bytes) {
         Some(scratch) => blocks(p, &plan, scratch.ptr()),
         None => blocks_on_stack(p, plan),
@@ -182,9 +204,11 @@ unsafe fn pack_panels<S: Source>(block: &Block<S>) {
         } = *block;
         let j = panel * nr;
         let width = nr.min(nc - j);
-        let src = p.b.wrapping_offset((j0 + j) as isize * p.b_cs + k0 as isize * p.b_rs);
+        let src =
+            p.b.wrapping_offset((j0 + j) as isize * p.b_cs + (k0 * S::STEP) as isize * p.b_rs);
+        let elements = (kc * S::STEP).min(p.k - k0 * S::STEP);
         // SAFETY: the buffer holds kc * nc elements and panels do not overlap.
-        unsafe { interleave(src, p.b_cs, width, p.b_rs, kc, packed_b.add(j * kc), width) }
+        unsafe { interleave_some(src, p.b_cs, width, p.b_rs, elements, packed_b.add(j * kc), width) }
     };
     let panels = block.nc.div_ceil(nr);
     if block.plan.parallel && block.kc * block.nc >= par::GRAIN {
@@ -257,8 +281,9 @@ unsafe fn packed_task<S: Source>(
         for i in (0..height).step_by(mr) {
             let rows = mr.min(height - i);
             let src =
-                p.a.wrapping_offset((i0 + start + i) as isize * p.a_rs + k0 as isize * p.a_cs);
-            interleave(src, p.a_rs, rows, p.a_cs, kc, packed_a.add(i * kc), rows);
+                p.a.wrapping_offset((i0 + start + i) as isize * p.a_rs + (k0 * S::STEP) as isize * p.a_cs);
+            let elements = (kc * S::STEP).min(p.k - k0 * S::STEP);
+            interleave_some(src, p.a_rs, rows, p.a_cs, elements, packed_a.add(i * kc), rows);
         }
         tiles(block, i0 + start, height, first, count, packed_a);
     }

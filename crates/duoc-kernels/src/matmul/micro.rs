@@ -79,7 +79,7 @@ unsafe fn tile<V: Vector, const MR: usize, const NV: usize, const MASKED: bool>(
         for i in 0..MR {
             let x = V::splat(*a.wrapping_offset(t.a_rs * i as isize));
             for j in 0..NV {
-                acc[i][j] = x.mul_add(row[j], acc[i][j]);
+                acc[i][j] = x.step(row[j], acc[i][j]);
             }
         }
         a = a.wrapping_offset(t.a_ks);
@@ -121,8 +121,8 @@ fn prefetch<T>(p: *const T) {
 
 /// Declares the kernels of one level: rows 1 to the last of the list, with 1 to `$nv` registers.
 macro_rules! kernels {
-    ($name:ident, $t:ty, $v:ty, $(#[$feature:meta])? mr $mr:expr, rows [$($r:tt)*], nv $nv:tt) => {
-        static $name: Kernels<$t> = {
+    ($vis:vis $name:ident, $t:ty, $v:ty, $(#[$feature:meta])? mr $mr:expr, rows [$($r:tt)*], nv $nv:tt) => {
+        $vis static $name: Kernels<$t> = {
             $(#[$feature])?
             unsafe fn kernel<const MR: usize, const NV: usize, const MASKED: bool>(t: &Tile<$t>) {
                 tile::<$v, MR, NV, MASKED>(t)
@@ -151,6 +151,8 @@ mod x86 {
     use super::*;
     kernels!(AVX512_F32, f32, F32x16, #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,fma")]
         mr 8, rows [1 2 3 4 5 6 7 8], nv 3);
+    kernels!(pub AVX512_BF16, f32, Pairs16, #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,fma")]
+        mr 8, rows [1 2 3 4 5 6 7 8], nv 3);
     kernels!(AVX512_F64, f64, F64x8, #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,fma")]
         mr 8, rows [1 2 3 4 5 6 7 8], nv 3);
     kernels!(AVX512_I32, i32, I32x16, #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,fma")]
@@ -171,6 +173,16 @@ kernels!(PORTABLE_F32, f32, Lanes<f32, 4>, mr 4, rows [1 2 3 4], nv 2);
 kernels!(PORTABLE_F64, f64, Lanes<f64, 2>, mr 4, rows [1 2 3 4], nv 2);
 kernels!(PORTABLE_I32, i32, Lanes<i32, 4>, mr 4, rows [1 2 3 4], nv 2);
 kernels!(PORTABLE_I64, i64, Lanes<i64, 2>, mr 4, rows [1 2 3 4], nv 2);
+
+/// The kernels whose elements are pairs of bfloat16, where the processor has them.
+#[inline]
+pub(crate) fn pairs() -> Option<&'static Kernels<f32>> {
+    #[cfg(target_arch = "x86_64")]
+    if simd::level() == Level::Avx512 && std::arch::is_x86_feature_detected!("avx512bf16") {
+        return Some(&x86::AVX512_BF16);
+    }
+    None
+}
 
 /// Element types that have kernels.
 pub(crate) trait Compute: Num {

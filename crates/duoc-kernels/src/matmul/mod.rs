@@ -24,7 +24,7 @@ pub(crate) mod vector;
 use crate::DType;
 use crate::par;
 use driver::Problem;
-use pack::Source;
+use pack::{Pair, Source};
 use scratch::{Purpose, Scratch};
 use vector::Num;
 
@@ -154,6 +154,7 @@ unsafe fn with_source(dt: DType, call: Call) {
         DType::F32 => typed::<f32>(&call, |x| x.f as f32),
         DType::F64 => typed::<f64>(&call, |x| x.f),
         DType::F16 => typed::<half::f16>(&call, |x| x.f as f32),
+        DType::BF16 if micro::pairs().is_some() => typed::<Pair>(&call, |x| x.f as f32),
         DType::BF16 => typed::<half::bf16>(&call, |x| x.f as f32),
         DType::U8 => typed::<u8>(&call, |x| x.i as i32),
         DType::I8 => typed::<i8>(&call, |x| x.i as i32),
@@ -205,7 +206,7 @@ unsafe fn product<S: Source>(call: &Call, alpha: S::Compute, beta: S::Compute, o
     }
     let c_ptr = c.ptr.cast::<S>().wrapping_offset(offsets[2]);
     if k == 0 || alpha == S::Compute::ZERO {
-        return scale(c_ptr, m, n, c.rs, c.cs, beta);
+        return scale::<S::Plain>(c_ptr.cast(), m, n, c.rs, c.cs, beta);
     }
     let a_ptr = a.ptr.cast::<S>().cast_const().wrapping_offset(offsets[0]);
     let b_ptr = b.ptr.cast::<S>().cast_const().wrapping_offset(offsets[1]);
@@ -251,7 +252,7 @@ unsafe fn product<S: Source>(call: &Call, alpha: S::Compute, beta: S::Compute, o
             c: std::ptr::null_mut(),
         }
     };
-    if p.m == 1 && one_row(&p, c_ptr, parallel) {
+    if p.m == 1 && one_row(&p.plain(), c_ptr.cast(), parallel) {
         return;
     }
     if std::any::TypeId::of::<S>() == std::any::TypeId::of::<S::Compute>() {
@@ -329,10 +330,15 @@ unsafe fn rounded_in<S: Source>(
                 let from = block.cast_const().add(i * n);
                 let to = c.wrapping_offset((i0 + i) as isize * p.c_rs + j0 as isize * p.c_cs);
                 if p.c_cs == 1 {
-                    pack::narrow_row(from, to, n, p.beta);
+                    pack::narrow_row::<S::Plain>(from, to.cast(), n, p.beta);
                 } else {
                     for j in 0..n {
-                        pack::narrow_row(from.add(j), to.wrapping_offset(j as isize * p.c_cs), 1, p.beta);
+                        pack::narrow_row::<S::Plain>(
+                            from.add(j),
+                            to.wrapping_offset(j as isize * p.c_cs).cast(),
+                            1,
+                            p.beta,
+                        );
                     }
                 }
             }

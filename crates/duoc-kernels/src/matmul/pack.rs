@@ -1,6 +1,6 @@
 //! Operands into the order the kernels read, widened to the type they compute in.
 
-use super::micro::Compute;
+use super::micro::{Compute, Kernels, pairs};
 use super::vector::Num;
 use crate::simd_fn;
 
@@ -8,6 +8,21 @@ use crate::simd_fn;
 pub(crate) trait Source: Copy + Send + Sync + 'static {
     /// What sums are kept in: f32 for the halves, i32 for the small integers, else the type itself.
     type Compute: Compute;
+    /// The type of the elements themselves: all but [`Pair`] are their own.
+    type Plain: Source<Compute = Self::Compute>;
+    /// Elements that one step of k takes: 2 for [`Pair`].
+    const STEP: usize = 1;
+    /// The tile kernels of the level in use.
+    #[inline]
+    fn kernels() -> &'static Kernels<Self::Compute> {
+        Self::Compute::kernels()
+    }
+    /// What the kernels see of one step: the element at `p`, for [`Pair`] with the one `next` after it, or a zero if it
+    /// is the `last`.
+    #[inline(always)]
+    unsafe fn read(p: *const Self, _next: isize, _last: bool) -> Self::Compute {
+        (*p).widen()
+    }
     /// Exact.
     fn widen(self) -> Self::Compute;
     /// Rounds to nearest even; integers wrap.
@@ -24,6 +39,7 @@ macro_rules! source {
     ($($t:ty => $c:ty, |$x:ident| $widen:expr, |$y:ident| $narrow:expr, |$p:ident| $load8:expr);* $(;)?) => {$(
         impl Source for $t {
             type Compute = $c;
+            type Plain = $t;
             #[inline(always)]
             fn widen(self) -> $c {
                 let $x = self;
@@ -55,6 +71,45 @@ source! {
         |p| _mm256_castps_si256(_mm256_cvtph_ps(_mm_loadu_si128(p.cast())));
 }
 
+/// A bfloat16 whose products are summed two by two, where the processor has an instruction for that: a float32 that the
+/// kernels see holds the bits of two neighbours along k.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+pub(crate) struct Pair(half::bf16);
+
+impl Source for Pair {
+    type Compute = f32;
+    type Plain = half::bf16;
+    const STEP: usize = 2;
+    #[inline]
+    fn kernels() -> &'static Kernels<f32> {
+        pairs().unwrap_or_else(<f32 as Compute>::kernels)
+    }
+    #[inline(always)]
+    unsafe fn read(p: *const Pair, next: isize, last: bool) -> f32 {
+        let low = (*p).0.to_bits() as u32;
+        let high = if last {
+            0
+        } else {
+            (*p.wrapping_offset(next)).0.to_bits() as u32
+        };
+        f32::from_bits(low | high << 16)
+    }
+    #[inline(always)]
+    fn widen(self) -> f32 {
+        self.0.widen()
+    }
+    #[inline(always)]
+    fn narrow(x: f32) -> Pair {
+        Pair(narrow_bf16(x))
+    }
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    unsafe fn load8(p: *const Pair) -> __m256i {
+        _mm256_loadu_si256(p.cast())
+    }
+}
+
 /// Branch-free, so that loops over it vectorise: the exponent is moved into place and rebiased by a multiplication,
 /// which also normalises subnormals.
 #[inline(always)]
@@ -79,7 +134,8 @@ fn narrow_bf16(x: f32) -> half::bf16 {
 
 /// `dst[p * width + l] = src[l * lane_stride + p * step_stride]` for `l < lanes <= width`, `p < steps`.
 ///
-/// A panel of A has its rows as lanes, a panel of B its columns; both have k as steps.
+/// A panel of A has its rows as lanes, a panel of B its columns; both have k as steps, `step_stride` from one element to
+/// the next.
 pub(crate) unsafe fn interleave<S: Source>(
     src: *const S,
     lane_stride: isize,
@@ -89,43 +145,63 @@ pub(crate) unsafe fn interleave<S: Source>(
     dst: *mut S::Compute,
     width: usize,
 ) {
+    interleave_some(src, lane_stride, lanes, step_stride, S::STEP * steps, dst, width);
+}
+
+/// As [`interleave`] for `elements` along k, which need not be whole steps: what is missing of the last is zero.
+pub(crate) unsafe fn interleave_some<S: Source>(
+    src: *const S,
+    lane_stride: isize,
+    lanes: usize,
+    next: isize,
+    elements: usize,
+    dst: *mut S::Compute,
+    width: usize,
+) {
+    let steps = elements / S::STEP;
+    if steps * S::STEP < elements {
+        let from = src.wrapping_offset((steps * S::STEP) as isize * next);
+        for l in 0..lanes {
+            *dst.add(steps * width + l) = S::read(from.wrapping_offset(l as isize * lane_stride), 0, true);
+        }
+    }
     if lane_stride == 1 {
-        runs::<S>(src, lanes, step_stride, steps, dst, width);
+        runs::<S>(src, lanes, next, steps, dst, width);
         return;
     }
     #[cfg(target_arch = "x86_64")]
-    if step_stride == 1 && crate::simd::level() >= crate::simd::Level::Avx2 {
+    if next == 1 && crate::simd::level() >= crate::simd::Level::Avx2 {
         transpose::<S>(src, lane_stride, lanes, steps, dst, width);
         return;
     }
-    scattered(src, lane_stride, lanes, step_stride, steps, dst, width);
+    scattered(src, lane_stride, lanes, next, steps, dst, width);
 }
 
 unsafe fn scattered<S: Source>(
     src: *const S,
     lane_stride: isize,
     lanes: usize,
-    step_stride: isize,
+    next: isize,
     steps: usize,
     dst: *mut S::Compute,
     width: usize,
 ) {
     for p in 0..steps {
-        let from = src.wrapping_offset(p as isize * step_stride);
+        let from = src.wrapping_offset((p * S::STEP) as isize * next);
         let to = dst.add(p * width);
         for l in 0..lanes {
-            *to.add(l) = (*from.wrapping_offset(l as isize * lane_stride)).widen();
+            *to.add(l) = S::read(from.wrapping_offset(l as isize * lane_stride), next, false);
         }
     }
 }
 
 simd_fn! {
-    unsafe fn runs<S: Source>(src: *const S, lanes: usize, step_stride: isize, steps: usize, dst: *mut S::Compute, width: usize) {
+    unsafe fn runs<S: Source>(src: *const S, lanes: usize, next: isize, steps: usize, dst: *mut S::Compute, width: usize) {
         for p in 0..steps {
-            let from = src.wrapping_offset(p as isize * step_stride);
+            let from = src.wrapping_offset((p * S::STEP) as isize * next);
             let to = dst.add(p * width);
             for l in 0..lanes {
-                *to.add(l) = (*from.add(l)).widen();
+                *to.add(l) = S::read(from.add(l), next, false);
             }
         }
     }
@@ -175,7 +251,12 @@ unsafe fn transpose<S: Source>(
                     width,
                 );
             } else {
-                transpose8::<S>(from.wrapping_add(p), lane_stride, to.add(p * width).cast(), width);
+                transpose8::<S>(
+                    from.wrapping_add(p * S::STEP),
+                    lane_stride,
+                    to.add(p * width).cast(),
+                    width,
+                );
             }
             p += block;
         }
@@ -183,7 +264,7 @@ unsafe fn transpose<S: Source>(
     }
     let done = l;
     if done > 0 && whole < steps {
-        let from = src.wrapping_add(whole);
+        let from = src.wrapping_add(whole * S::STEP);
         scattered(from, lane_stride, done, 1, steps - whole, dst.add(whole * width), width);
     }
     if done < lanes {

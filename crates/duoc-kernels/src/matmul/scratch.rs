@@ -1,4 +1,4 @@
-//! Working memory that a thread keeps between products.
+//! Working memory that a thread keeps between products and other work.
 
 use std::alloc::{Layout, alloc, dealloc};
 use std::cell::Cell;
@@ -19,6 +19,12 @@ pub(crate) enum Purpose {
     Weights = 4,
     /// Sums that take several blocks.
     Sums = 5,
+    /// What a sort moves.
+    Items = 6,
+    /// Where it moves it.
+    Others = 7,
+    /// A line of numbers.
+    Line = 8,
 }
 
 /// A 64-byte aligned, uninitialised buffer, given back to the thread when dropped.
@@ -26,6 +32,9 @@ pub(crate) struct Scratch {
     memory: Option<Memory>,
     purpose: Purpose,
 }
+
+/// Buffers above this are not kept.
+const KEEP: usize = 64 << 20;
 
 struct Memory {
     start: NonNull<u8>,
@@ -40,7 +49,7 @@ impl Drop for Memory {
 }
 
 thread_local! {
-    static KEPT: [Cell<Option<Memory>>; 6] = const { [const { Cell::new(None) }; 6] };
+    static KEPT: [Cell<Option<Memory>>; 9] = const { [const { Cell::new(None) }; 9] };
 }
 
 impl Scratch {
@@ -74,7 +83,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        let memory = self.memory.take();
+        let memory = self.memory.take().filter(|m| m.layout.size() <= KEEP);
         // A thread that is ending has no place to keep it: then it is freed.
         let _ = KEPT.try_with(|k| k[self.purpose as usize].set(memory));
     }

@@ -192,6 +192,45 @@ fn halves() {
 }
 
 #[test]
+fn pairs_of_bfloat16_give_what_single_ones_give() {
+    if micro::pairs().is_none() {
+        return;
+    }
+    let mut values = Values(3);
+    for (m, n, k) in [(1, 1, 1), (2, 3, 5), (9, 50, 33), (40, 49, 1601), (20, 1000, 64)] {
+        let a = matrix::<half::bf16>(m, k, Order::Columns, &mut values);
+        let b = matrix::<half::bf16>(k, n, Order::Rows, &mut values);
+        let [pairs, singles] = [true, false].map(|paired| {
+            let mut c = vec![half::bf16::ONE; m * n];
+            let call = Call {
+                d: Dims { m, n, k },
+                alpha: Factor::ONE,
+                a: a.mat(),
+                b: b.mat(),
+                beta: Factor::ONE,
+                c: Mat {
+                    ptr: c.as_mut_ptr().cast(),
+                    rs: n as isize,
+                    cs: 1,
+                },
+                batch: None,
+            };
+            unsafe {
+                match paired {
+                    true => typed::<Pair>(&call, |x| x.f as f32),
+                    false => typed::<half::bf16>(&call, |x| x.f as f32),
+                }
+            }
+            c
+        });
+        for (x, y) in pairs.iter().zip(&singles) {
+            let (x, y) = (x.to_f32(), y.to_f32());
+            assert!((x - y).abs() <= 0.01 * y.abs() + 0.1, "{m} {n} {k}: {x} for {y}");
+        }
+    }
+}
+
+#[test]
 fn integers() {
     check_all::<u8>();
     check_all::<i8>();

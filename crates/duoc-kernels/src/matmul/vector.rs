@@ -60,6 +60,11 @@ pub(crate) trait Vector: Copy {
     unsafe fn store_first(self, p: *mut Self::Elem, n: usize);
     /// `self * b + c`, fused where the level has the instruction.
     unsafe fn mul_add(self, b: Self, c: Self) -> Self;
+    /// What one step of k adds to the sums `c`: for registers of pairs the sum of two products, else [`Vector::mul_add`].
+    #[inline(always)]
+    unsafe fn step(self, b: Self, c: Self) -> Self {
+        self.mul_add(b, c)
+    }
     /// `self * b`.
     unsafe fn mul(self, b: Self) -> Self;
     /// `self + b`.
@@ -212,6 +217,51 @@ pub(crate) mod x86 {
         I64x8, i64, __m512i, 8, __mmask8, _mm512_set1_epi64, _mm512_loadu_epi64, _mm512_maskz_loadu_epi64,
             _mm512_storeu_epi64, _mm512_mask_storeu_epi64, i64,
             |a, b, c| _mm512_add_epi64(_mm512_mullo_epi64(a, b), c), _mm512_mullo_epi64, _mm512_add_epi64;
+    }
+
+    /// Sixteen sums in float32, or sixteen pairs of bfloat16 on their way into them.
+    #[derive(Clone, Copy)]
+    pub struct Pairs16(F32x16);
+    impl Vector for Pairs16 {
+        type Elem = f32;
+        const LANES: usize = 16;
+        #[inline(always)]
+        unsafe fn splat(x: f32) -> Self {
+            Pairs16(F32x16::splat(x))
+        }
+        #[inline(always)]
+        unsafe fn load(p: *const f32) -> Self {
+            Pairs16(F32x16::load(p))
+        }
+        #[inline(always)]
+        unsafe fn load_first(p: *const f32, n: usize) -> Self {
+            Pairs16(F32x16::load_first(p, n))
+        }
+        #[inline(always)]
+        unsafe fn store(self, p: *mut f32) {
+            self.0.store(p)
+        }
+        #[inline(always)]
+        unsafe fn store_first(self, p: *mut f32, n: usize) {
+            self.0.store_first(p, n)
+        }
+        #[inline(always)]
+        unsafe fn mul_add(self, b: Self, c: Self) -> Self {
+            Pairs16(self.0.mul_add(b.0, c.0))
+        }
+        #[inline(always)]
+        unsafe fn step(self, b: Self, c: Self) -> Self {
+            let pairs = |x: F32x16| -> __m512bh { core::mem::transmute(x.0) };
+            Pairs16(F32x16(_mm512_dpbf16_ps(c.0.0, pairs(self.0), pairs(b.0))))
+        }
+        #[inline(always)]
+        unsafe fn mul(self, b: Self) -> Self {
+            Pairs16(self.0.mul(b.0))
+        }
+        #[inline(always)]
+        unsafe fn add(self, b: Self) -> Self {
+            Pairs16(self.0.add(b.0))
+        }
     }
 
     /// A window into eight ones followed by eight zeros is the mask of the first `n` lanes.

@@ -1,17 +1,19 @@
 //! Sort keys: unsigned integers whose order is PyTorch's order of the values (NaN last, both zeros equal).
+//!
+//! Types that differ only in what to turn over in the bits share their code: a [`Turn`] says what, at run time.
 
-use half::{bf16, f16};
-
-use crate::math::half as convert;
+/// What tells apart the types that share an element: for integers the bits to turn over (the sign), for the 16-bit floats
+/// the bits of infinity.
+pub(super) type Turn = u64;
 
 /// An element with a sort key.
 pub(super) trait Keyed: Copy + Send + Sync + 'static {
     /// `u32` for elements of up to 4 bytes, else `u64`.
     type Key: Key;
     /// A smaller key comes first in ascending order; equal keys compare equal.
-    fn key(self) -> Self::Key;
-    /// Whether the greatest key stands for NaN.
-    const NAN: bool;
+    fn key(self, turn: Turn) -> Self::Key;
+    /// The key of every NaN.
+    const NAN: Option<Self::Key>;
 }
 
 /// An unsigned key.
@@ -76,40 +78,52 @@ impl Key for u64 {
     }
 }
 
-/// Ascending order of IEEE bits as unsigned integers: negative values are mirrored, NaN is above all.
-#[inline(always)]
-fn float32(x: f32) -> u32 {
-    let bits = (x + 0.0).to_bits();
-    let key = bits ^ (((bits as i32 >> 31) as u32) | 0x8000_0000);
-    if x.is_nan() { u32::MAX } else { key }
-}
-
-macro_rules! keyed {
-    ($($t:ty, $k:ty, $nan:literal, |$x:ident| $key:expr;)+) => { $(
+macro_rules! integers {
+    ($($t:ty => $k:ty)+) => { $(
         impl Keyed for $t {
             type Key = $k;
             #[inline(always)]
-            fn key(self) -> $k { let $x = self; $key }
-            const NAN: bool = $nan;
+            fn key(self, turn: Turn) -> $k { (self ^ turn as $t) as $k }
+            const NAN: Option<$k> = None;
         }
     )+ };
 }
-keyed! {
-    bool, u32, false, |x| x as u32;
-    u8, u32, false, |x| x as u32;
-    i8, u32, false, |x| (x as u8 ^ 0x80) as u32;
-    i16, u32, false, |x| (x as u16 ^ 0x8000) as u32;
-    u16, u32, false, |x| x as u32;
-    i32, u32, false, |x| x as u32 ^ 0x8000_0000;
-    u32, u32, false, |x| x;
-    i64, u64, false, |x| x as u64 ^ (1 << 63);
-    u64, u64, false, |x| x;
-    f32, u32, true, |x| float32(x);
-    f16, u32, true, |x| float32(convert::f16_widen(x.to_bits()));
-    bf16, u32, true, |x| float32(convert::bf16_widen(x.to_bits()));
-    f64, u64, true, |x| {
-        let bits = (x + 0.0).to_bits();
-        let key = bits ^ (((bits as i64 >> 63) as u64) | 1 << 63);
-        if x.is_nan() { u64::MAX } else { key }
-    };
+integers! { u8 => u32 u16 => u32 u32 => u32 u64 => u64 }
+
+/// Ascending order of IEEE bits as unsigned integers: negative values are mirrored, NaN is above all.
+macro_rules! floats {
+    ($($t:ty, $bits:ty, $signed:ty => $k:ty;)+) => { $(
+        impl Keyed for $t {
+            type Key = $k;
+            #[inline(always)]
+            fn key(self, _: Turn) -> $k {
+                const SIGN: $bits = 1 << (<$bits>::BITS - 1);
+                let bits = (self + 0.0).to_bits();
+                let key = bits ^ (((bits as $signed >> (<$bits>::BITS - 1)) as $bits) | SIGN);
+                if self.is_nan() { <$bits>::MAX } else { key }
+            }
+            const NAN: Option<$k> = Some(<$k>::MAX);
+        }
+    )+ };
+}
+floats! {
+    f32, u32, i32 => u32;
+    f64, u64, i64 => u64;
+}
+
+/// The bits of a float16 or a bfloat16.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+pub(super) struct Half(u16);
+
+impl Keyed for Half {
+    type Key = u32;
+    #[inline(always)]
+    fn key(self, infinity: Turn) -> u32 {
+        let magnitude = self.0 & 0x7fff;
+        let bits = if magnitude == 0 { 0 } else { self.0 };
+        let key = bits ^ (((bits as i16 >> 15) as u16) | 0x8000);
+        (if magnitude > infinity as u16 { u16::MAX } else { key }) as u32
+    }
+    const NAN: Option<u32> = Some(u16::MAX as u32);
 }

@@ -3,28 +3,61 @@
 //! Values become unsigned keys in PyTorch's order (NaN last, `-0` equal to `0`), a key and its position become one
 //! integer, and those are sorted: every sort is stable, ascending or descending. Long lines are sorted by radix on the
 //! bits that vary; keys of 64 bits by their 32 most significant varying bits, after which the few runs that agree in
-//! them are sorted by the rest.
+//! them are sorted by the rest. Long lines of few different keys are put in place at once.
 
 mod key;
 mod radix;
 mod select;
 
 use crate::lines::{Ends, Lines};
-use crate::{DType, match_dtype, par, simd_fn};
-use key::{Key, Keyed};
+use crate::matmul::scratch::{Purpose, Scratch};
+use crate::{DType, par, simd_fn};
+use key::{Half, Key, Keyed, Turn};
 
 /// Longest line that can be sorted: positions are held in 32 bits.
 pub const MAX_LINE: usize = u32::MAX as usize;
 
-macro_rules! by_dtype {
-    ($dtype:expr, |$T:ident| $body:expr) => {
-        match_dtype!(stored($dtype), [F32 F64 F16 BF16 U8 I8 I16 I32 I64 U16 U32 U64] => |$T| $body, else return false)
-    };
+/// The element types that have code of their own.
+#[derive(Clone, Copy)]
+enum Kind {
+    U8,
+    U16,
+    U32,
+    U64,
+    F32,
+    F64,
+    Half,
 }
 
-/// The dtype whose order is that of the elements: a bool is a byte that is 0 or 1.
-fn stored(dtype: DType) -> DType {
-    if dtype == DType::Bool { DType::U8 } else { dtype }
+/// How the elements of a dtype are ordered.
+fn kind(dtype: DType) -> Option<(Kind, Turn)> {
+    Some(match dtype {
+        DType::Bool | DType::U8 => (Kind::U8, 0),
+        DType::I8 => (Kind::U8, 1 << 7),
+        DType::U16 => (Kind::U16, 0),
+        DType::I16 => (Kind::U16, 1 << 15),
+        DType::U32 => (Kind::U32, 0),
+        DType::I32 => (Kind::U32, 1 << 31),
+        DType::U64 => (Kind::U64, 0),
+        DType::I64 => (Kind::U64, 1 << 63),
+        DType::F32 => (Kind::F32, 0),
+        DType::F64 => (Kind::F64, 0),
+        DType::F16 => (Kind::Half, 0x7c00),
+        DType::BF16 => (Kind::Half, 0x7f80),
+        _ => return None,
+    })
+}
+
+macro_rules! by_dtype {
+    ($dtype:expr, |$T:ident, $turn:ident| $body:expr) => {
+        by_dtype!(@ kind($dtype), $T, $turn, $body; U8 u8, U16 u16, U32 u32, U64 u64, F32 f32, F64 f64, Half Half)
+    };
+    (@ $kind:expr, $T:ident, $turn:ident, $body:expr; $($v:ident $t:ty),+) => {
+        match $kind {
+            $(Some((Kind::$v, $turn)) => { type $T = $t; $body })+
+            None => return false,
+        }
+    };
 }
 
 /// Sorts every line of `src`, stably: output 0 the values (null if not wanted), output 1 their int64 positions.
@@ -49,7 +82,7 @@ pub unsafe fn sort(
         src,
         dst: [values, indices],
     };
-    by_dtype!(dtype, |T| sort_lines::<T>(lines, descending, ends));
+    by_dtype!(dtype, |T, turn| sort_lines::<T>(lines, descending, turn, ends));
     true
 }
 
@@ -78,11 +111,19 @@ pub unsafe fn topk(
         dst: [values, indices],
     };
     let n = lines.along.size;
-    by_dtype!(dtype, |T| for_lines(lines, n, ends, |src, dst, along| {
-        select::top::<T>(src, along.src, n, k, largest, sorted, &mut |rank, index, value: T| {
-            write(dst[0], along.dst[0], rank, value);
-            write(dst[1], along.dst[1], rank, index as i64);
-        });
+    by_dtype!(dtype, |T, turn| for_lines(lines, n, ends, |src, dst, along| {
+        select::top::<T>(
+            src,
+            along.src,
+            n,
+            k,
+            [largest, sorted],
+            turn,
+            &mut |rank, index, value: T| {
+                write(dst[0], along.dst[0], rank, value);
+                write(dst[1], along.dst[1], rank, index as i64);
+            },
+        );
     }));
     true
 }
@@ -120,8 +161,8 @@ pub unsafe fn statistic(
         src,
         dst: [values, indices],
     };
-    by_dtype!(dtype, |T| for_lines(lines, n, ends, |src, dst, along| {
-        let (value, index) = select::statistic::<T>(which, src, along.src, n);
+    by_dtype!(dtype, |T, turn| for_lines(lines, n, ends, |src, dst, along| {
+        let (value, index) = select::statistic::<T>(which, src, along.src, n, turn);
         write(dst[0], 0, 0, value);
         write(dst[1], 0, 0, index as i64);
     }));
@@ -159,14 +200,32 @@ unsafe fn for_lines(
     });
 }
 
-/// Scratch memory of one task.
-#[derive(Default)]
-struct Room {
-    items: Vec<u64>,
-    other: Vec<u64>,
+/// Scratch memory of one task: as many elements as a line has.
+struct Room<E> {
+    scratch: Scratch,
+    len: usize,
+    element: std::marker::PhantomData<E>,
 }
 
-unsafe fn sort_lines<T: Keyed>(lines: &Lines, descending: bool, ends: Ends) {
+impl<E> Room<E> {
+    fn take(purpose: Purpose, len: usize) -> Room<E> {
+        let Ok(layout) = std::alloc::Layout::array::<E>(len) else {
+            unreachable!("a line of this length exists")
+        };
+        Room {
+            scratch: Scratch::take(purpose, layout.size()).unwrap_or_else(|| std::alloc::handle_alloc_error(layout)),
+            len,
+            element: std::marker::PhantomData,
+        }
+    }
+
+    /// The elements, whatever they are: the caller reads none that it has not written.
+    unsafe fn slice(&mut self) -> &mut [E] {
+        std::slice::from_raw_parts_mut(self.scratch.ptr(), self.len)
+    }
+}
+
+unsafe fn sort_lines<T: Keyed>(lines: &Lines, descending: bool, turn: Turn, ends: Ends) {
     let (n, count) = (lines.along.size, lines.count());
     if n == 0 || count == 0 {
         return;
@@ -174,25 +233,22 @@ unsafe fn sort_lines<T: Keyed>(lines: &Lines, descending: bool, ends: Ends) {
     let bundle = (par::GRAIN / 4).div_ceil(n);
     let some = |c: usize| {
         let ends = &ends;
-        let mut room = Room {
-            items: vec![0; n],
-            other: Vec::new(),
-        };
-        let mut dense: Vec<T> = Vec::with_capacity(n);
+        let mut items = Room::<u64>::take(Purpose::Items, n);
+        let mut other = Room::<u64>::take(Purpose::Others, n);
+        let mut dense = Room::<T>::take(Purpose::Line, n);
         for line in c * bundle..((c + 1) * bundle).min(count) {
             let (src, dst) = lines.locate(line, ends.src, ends.dst);
-            // SAFETY: the line is inside the geometry; `dense` has room for it.
+            // SAFETY: the line is inside the geometry; everything is written before it is read.
             unsafe {
+                let (items, other, dense) = (items.slice(), other.slice(), dense.slice());
                 gather(src, lines.along.src, n, dense.as_mut_ptr());
-                dense.set_len(n);
-                order(&dense, descending, &mut room);
-                for (rank, item) in room.items.iter().enumerate() {
-                    let index = *item as u32;
-                    if !dst[0].is_null() {
-                        write(dst[0], lines.along.dst[0], rank, dense[index as usize]);
-                    }
-                    write(dst[1], lines.along.dst[1], rank, index as i64);
-                }
+                let order = Order {
+                    turn,
+                    descending,
+                    along: lines.along.dst,
+                    dst,
+                };
+                order.sort(dense, items, other);
             }
         }
     };
@@ -215,18 +271,19 @@ unsafe fn gather<T: Copy>(src: *const u8, stride: isize, n: usize, dst: *mut T) 
 
 simd_fn! {
     /// The least and the greatest key.
-    unsafe fn bounds<T: Keyed>(values: &[T], descending: bool) -> (T::Key, T::Key) {
-        let first = values[0].key().flip(descending);
+    unsafe fn bounds<T: Keyed>(values: &[T], order: &Order) -> (T::Key, T::Key) {
+        let (turn, descending) = (order.turn, order.descending);
+        let first = values[0].key(turn).flip(descending);
         let (mut low, mut high) = ([first; 16], [first; 16]);
         let chunks = values.chunks_exact(16);
         for v in chunks.remainder() {
-            let k = v.key().flip(descending);
+            let k = v.key(turn).flip(descending);
             low[0] = if k < low[0] { k } else { low[0] };
             high[0] = if k > high[0] { k } else { high[0] };
         }
         for chunk in chunks {
             for l in 0..16 {
-                let k = chunk[l].key().flip(descending);
+                let k = chunk[l].key(turn).flip(descending);
                 low[l] = if k < low[l] { k } else { low[l] };
                 high[l] = if k > high[l] { k } else { high[l] };
             }
@@ -237,31 +294,81 @@ simd_fn! {
 
 simd_fn! {
     /// `items[i]` = the key's distance from `low`, shifted to 32 bits, above the position.
-    unsafe fn pack<T: Keyed>(values: &[T], descending: bool, low: u64, shift: u32, items: &mut [u64]) {
+    unsafe fn pack<T: Keyed>(values: &[T], order: &Order, low: u64, shift: u32, items: &mut [u64]) {
+        let (turn, descending) = (order.turn, order.descending);
         for (i, (v, item)) in values.iter().zip(items).enumerate() {
-            *item = (v.key().flip(descending).wide().wrapping_sub(low) >> shift) << 32 | i as u64;
+            *item = (v.key(turn).flip(descending).wide().wrapping_sub(low) >> shift) << 32 | i as u64;
         }
     }
 }
 
-/// Leaves the sorted order of `values` in the low halves of `room.items`, which has one item per value.
-fn order<T: Keyed>(values: &[T], descending: bool, room: &mut Room) {
-    // SAFETY: safe code behind a run-time choice of instruction set.
-    let (low, high) = unsafe { bounds(values, descending) };
-    let bits = 64 - (high.wide() - low.wide()).leading_zeros();
-    let shift = bits.saturating_sub(32);
-    // SAFETY: as above.
-    unsafe { pack(values, descending, low.wide(), shift, &mut room.items) };
-    radix::sort(&mut room.items, &mut room.other, bits.min(32));
-    if shift == 0 {
-        return;
+/// Bits of the keys up to which a long line is put in place at once.
+const DIRECT: u32 = 9;
+
+/// How to sort, and where one line's results go.
+struct Order {
+    turn: Turn,
+    descending: bool,
+    dst: [*mut u8; 2],
+    along: [isize; 2],
+}
+
+impl Order {
+    #[inline(always)]
+    fn key<T: Keyed>(&self, value: T) -> T::Key {
+        value.key(self.turn).flip(self.descending)
     }
-    let full = |item: &u64| (values[*item as u32 as usize].key().flip(descending), *item as u32);
-    for run in room
-        .items
-        .chunk_by_mut(|a, b| a >> 32 == b >> 32)
-        .filter(|run| run.len() > 1)
-    {
-        run.sort_unstable_by_key(full);
+
+    #[inline(always)]
+    unsafe fn put<T: Keyed>(&self, rank: usize, index: usize, value: T) {
+        if !self.dst[0].is_null() {
+            write(self.dst[0], self.along[0], rank, value);
+        }
+        write(self.dst[1], self.along[1], rank, index as i64);
+    }
+
+    /// Sorts one line; `items` and `other` have one place per value.
+    unsafe fn sort<T: Keyed>(&self, values: &[T], items: &mut [u64], other: &mut [u64]) {
+        let (low, high) = bounds(values, self);
+        let bits = 64 - (high.wide() - low.wide()).leading_zeros();
+        if bits <= DIRECT && values.len() >= radix::SHORT {
+            return self.distribute(values, low.wide());
+        }
+        let shift = bits.saturating_sub(32);
+        pack(values, self, low.wide(), shift, items);
+        let here = radix::sort(items, other, bits.min(32));
+        let sorted = if here { items } else { other };
+        if shift > 0 {
+            let full = |item: &u64| (self.key(values[*item as u32 as usize]), *item as u32);
+            for run in sorted
+                .chunk_by_mut(|a, b| a >> 32 == b >> 32)
+                .filter(|run| run.len() > 1)
+            {
+                run.sort_unstable_by_key(full);
+            }
+        }
+        for (rank, item) in sorted.iter().enumerate() {
+            let index = *item as u32 as usize;
+            self.put(rank, index, *values.get_unchecked(index));
+        }
+    }
+
+    /// Counts the keys, after which each value's place is known.
+    unsafe fn distribute<T: Keyed>(&self, values: &[T], low: u64) {
+        let mut places = [0u32; 1 << DIRECT];
+        // What `low` is subtracted from is at most `1 << DIRECT` above it.
+        let digit = |v: T| (self.key(v).wide() - low) as usize;
+        for v in values {
+            *places.get_unchecked_mut(digit(*v)) += 1;
+        }
+        let mut start = 0;
+        for p in places.iter_mut() {
+            start += std::mem::replace(p, start);
+        }
+        for (i, v) in values.iter().enumerate() {
+            let place = places.get_unchecked_mut(digit(*v));
+            self.put(*place as usize, i, *v);
+            *place += 1;
+        }
     }
 }

@@ -1,30 +1,42 @@
 //! Radix sort of packed (key, position) integers.
 
-use std::mem::swap;
-
 /// Lines shorter than this are sorted by comparison.
-const SHORT: usize = 512;
-/// Bits of a digit: 256 write streams fit the nearest cache and the TLB.
-const DIGIT: u32 = 8;
-const BUCKETS: usize = 1 << DIGIT;
+pub(super) const SHORT: usize = 512;
+/// Lines from this length on are sorted by wide digits: fewer passes over the items, longer tables.
+const LONG: usize = 1 << 15;
+/// Bits of a digit of a long line; as many write streams still have their lines in the second-level cache.
+const WIDE: u32 = 11;
+/// Bits of a digit of other lines.
+const NARROW: u32 = 8;
 
 /// Sorts by the upper halves, of which the low `bits` may differ, and among equals by position. The lower halves hold
-/// the positions in order.
-pub(super) fn sort(items: &mut Vec<u64>, other: &mut Vec<u64>, bits: u32) {
-    if items.len() < SHORT {
+/// the positions in order. Returns whether the result is in `items`, else it is in `other`, which is as long.
+pub(super) fn sort(items: &mut [u64], other: &mut [u64], bits: u32) -> bool {
+    let n = items.len();
+    if n < SHORT {
         // Positions are distinct, so there are no equals whose order an unstable sort could lose.
-        return items.sort_unstable();
+        items.sort_unstable();
+        return true;
     }
-    let passes = bits.div_ceil(DIGIT) as usize;
-    let mut counts = [[0u32; BUCKETS]; 4];
+    let passes = bits.div_ceil(if n >= LONG { WIDE } else { NARROW }) as usize;
+    if passes == 0 {
+        return true;
+    }
+    let width = bits.div_ceil(passes as u32);
+    let buckets = 1usize << width;
+    let digit = |item: u64, pass: usize| (item >> (32 + width * pass as u32)) as usize & (buckets - 1);
+    let mut room = [0u32; 3 << WIDE];
+    let counts = &mut room[..passes * buckets];
     for item in items.iter() {
-        for (p, count) in counts[..passes].iter_mut().enumerate() {
-            count[digit(*item, p)] += 1;
+        for p in 0..passes {
+            // SAFETY: a digit is below `buckets`.
+            unsafe { *counts.get_unchecked_mut(p * buckets + digit(*item, p)) += 1 };
         }
     }
-    other.resize(items.len(), 0);
-    for (p, count) in counts[..passes].iter_mut().enumerate() {
-        if count[digit(items[0], p)] as usize == items.len() {
+    let (mut from, mut to) = (items, other);
+    let mut here = true;
+    for (p, count) in counts.chunks_exact_mut(buckets).enumerate() {
+        if count[digit(from[0], p)] as usize == n {
             continue;
         }
         let mut start = 0;
@@ -33,17 +45,16 @@ pub(super) fn sort(items: &mut Vec<u64>, other: &mut Vec<u64>, bits: u32) {
             *c = start;
             start += size;
         }
-        for item in items.iter() {
-            let place = &mut count[digit(*item, p)];
+        for item in from.iter() {
             // SAFETY: the counts are those of the same items, so every place is below their number.
-            unsafe { *other.get_unchecked_mut(*place as usize) = *item };
-            *place += 1;
+            unsafe {
+                let place = count.get_unchecked_mut(digit(*item, p));
+                *to.get_unchecked_mut(*place as usize) = *item;
+                *place += 1;
+            }
         }
-        swap(items, other);
+        (from, to) = (to, from);
+        here = !here;
     }
-}
-
-#[inline(always)]
-fn digit(item: u64, pass: usize) -> usize {
-    (item >> (32 + DIGIT * pass as u32)) as usize & (BUCKETS - 1)
+    here
 }

@@ -1,6 +1,6 @@
 //! The best `k` and the `k`-th of a line, without sorting it.
 
-use super::key::{Key, Keyed};
+use super::key::{Key, Keyed, Turn};
 use super::{Statistic, gather, read};
 use crate::simd_fn;
 
@@ -18,8 +18,8 @@ pub(super) unsafe fn top<T: Keyed>(
     stride: isize,
     n: usize,
     k: usize,
-    largest: bool,
-    sorted: bool,
+    [largest, sorted]: [bool; 2],
+    turn: Turn,
     emit: &mut dyn FnMut(usize, usize, T),
 ) {
     if k == 0 {
@@ -34,7 +34,7 @@ pub(super) unsafe fn top<T: Keyed>(
         copy.set_len(n);
         &copy[..]
     };
-    let pack = |i: usize| values[i].key().flip(largest).pack(i as u32);
+    let pack = |i: usize| values[i].key(turn).flip(largest).pack(i as u32);
     let room = (4 * k).max(256);
     let mut best: Vec<Packed<T>> = Vec::with_capacity(room.saturating_add(STEP).min(n));
     let mut i = n.min(room);
@@ -44,10 +44,10 @@ pub(super) unsafe fn top<T: Keyed>(
         bar = keep(&mut best, k);
     }
     while i < n {
-        i = skip(values, i, &bar, largest);
+        i = skip(values, i, &bar, largest, turn);
         let end = n.min(i + STEP);
         for i in i..end {
-            if values[i].key().flip(largest) < bar {
+            if values[i].key(turn).flip(largest) < bar {
                 best.push(pack(i));
             }
         }
@@ -79,13 +79,13 @@ fn keep<P: Copy + Ord, K: Key<Packed = P>>(best: &mut Vec<P>, k: usize) -> K {
 
 simd_fn! {
     /// The start of the first step of elements from `i` on that holds a key below `bar`, or `values.len()`.
-    unsafe fn skip<T: Keyed>(values: &[T], i: usize, bar: &T::Key, largest: bool) -> usize {
+    unsafe fn skip<T: Keyed>(values: &[T], i: usize, bar: &T::Key, largest: bool, turn: Turn) -> usize {
         let bar = *bar;
         let mut i = i;
         while i + STEP <= values.len() {
             let mut any = false;
             for v in &values[i..i + STEP] {
-                any |= v.key().flip(largest) < bar;
+                any |= v.key(turn).flip(largest) < bar;
             }
             if any {
                 return i;
@@ -97,13 +97,19 @@ simd_fn! {
 }
 
 /// The order statistic of a line and its position.
-pub(super) unsafe fn statistic<T: Keyed>(which: Statistic, src: *const u8, stride: isize, n: usize) -> (T, usize) {
+pub(super) unsafe fn statistic<T: Keyed>(
+    which: Statistic,
+    src: *const u8,
+    stride: isize,
+    n: usize,
+    turn: Turn,
+) -> (T, usize) {
     let mut items: Vec<Packed<T>> = Vec::with_capacity(n);
     let mut nans = 0;
     let mut first_nan = 0;
     for i in 0..n {
-        let key = read::<T>(src, stride, i).key();
-        if T::NAN && key == T::Key::MAX {
+        let key = read::<T>(src, stride, i).key(turn);
+        if T::NAN == Some(key) {
             if nans == 0 {
                 first_nan = i;
             }

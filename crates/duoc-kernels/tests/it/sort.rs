@@ -99,7 +99,7 @@ fn check<T: Copy + Default + PartialEq + std::fmt::Debug>(dtype: DType, x: &[T],
 
 #[test]
 fn every_dtype_and_length() {
-    for n in [0, 1, 2, 5, 64, 100, 511, 512, 1000, 5000] {
+    for n in [0, 1, 2, 5, 64, 100, 511, 512, 1000, 5000, 40_000] {
         for kind in 0..4 {
             let x = numbers(n, kind);
             check(DType::F64, &x, |v| *v);
