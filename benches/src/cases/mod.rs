@@ -12,6 +12,7 @@ mod overhead;
 mod products;
 mod random;
 mod reduction;
+mod training;
 
 use duoc::op::{Default, Entry, Type, Value, registry};
 use duoc::{DType, Scalar, Tensor};
@@ -38,6 +39,7 @@ pub struct Case {
 pub fn all() -> Vec<Case> {
     let mut s = Suite(Vec::new());
     overhead::cases(&mut s);
+    training::tiny(&mut s);
     elementwise::cases(&mut s);
     movement::cases(&mut s);
     reduction::cases(&mut s);
@@ -45,6 +47,7 @@ pub fn all() -> Vec<Case> {
     movement::joins(&mut s);
     products::cases(&mut s);
     layers::cases(&mut s);
+    training::cases(&mut s);
     random::cases(&mut s);
     data::cases(&mut s);
     s.0
