@@ -257,7 +257,7 @@ fn moments<T: Real>(g: T, mean: &mut T, square: &mut T, beta1: f64, beta2: f64) 
 }
 
 simd_fn! {
-    unsafe fn by_rule<T: Real>(u: &Update, begin: usize, end: usize) {
+    [2] unsafe fn by_rule<T: Real>(u: &Update, begin: usize, end: usize) {
         match u.rule {
             Rule::Sgd { lr, momentum, dampening, nesterov, first } => {
                 let lr = T::of(-lr);

@@ -1,7 +1,8 @@
 //! Running sums, products and extrema along a dimension.
 //!
 //! Where the memory runs across the lines, whole rows of lines advance together in vectors; where it runs along them,
-//! eight lines advance side by side, so that no addition waits for the one before it. A float32 line is accumulated in
+//! sixteen lines advance side by side, so that no addition waits for the one before it; integers, whose additions are
+//! short, one after the other. A float32 line is accumulated in
 //! float64, a 16-bit one in float32, as PyTorch does. A long line of sums is cut into pieces of fixed length that are
 //! scanned on their own and then shifted by what came before: the cut follows from the length alone.
 
@@ -266,7 +267,7 @@ unsafe fn run<S: Step>(lines: &Lines, ends: Ends) {
         let first = t * LINES;
         // SAFETY: bundles of lines are disjoint and inside the geometry.
         unsafe {
-            if first + LINES <= count {
+            if !S::EXACT && first + LINES <= count {
                 let at: [_; LINES] = std::array::from_fn(|l| lines.locate(first + l, ends.src, ends.dst));
                 if side_by_side::<S>(at.map(|a| a.0), at.map(|a| a.1[0]), lines.along) {
                     return;
@@ -520,95 +521,56 @@ unsafe fn extremes<R: Running>(lines: &Lines, ends: Ends) {
             extreme_cols::<R>(src, dst, lines.along, across, count)
         });
     }
-    in_parallel(count.div_ceil(LINES), n * LINES, &|t| {
+    in_parallel(count, n, &|line| {
         let ends = &ends;
-        let first = t * LINES;
-        // SAFETY: bundles of lines are disjoint and inside the geometry.
-        unsafe {
-            if first + LINES <= count {
-                let at: [_; LINES] = std::array::from_fn(|l| lines.locate(first + l, ends.src, ends.dst));
-                let dst = [0, 1].map(|k| at.map(|a| a.1[k]));
-                if extremes_side_by_side::<R>(at.map(|a| a.0), dst, lines.along) {
-                    return;
-                }
-            }
-            for line in first..count.min(first + LINES) {
-                let (src, dst) = lines.locate(line, ends.src, ends.dst);
-                one_extreme::<R>(src, dst, lines.along);
-            }
-        }
+        let (src, dst) = lines.locate(line, ends.src, ends.dst);
+        // SAFETY: lines are disjoint and inside the geometry.
+        unsafe { one_extreme::<R>(src, dst, lines.along) }
     });
 }
 
-unsafe fn one_extreme<R: Running>(src: *const u8, dst: [*mut u8; 2], along: Kept) {
-    let mut best = read::<R::E>(src, 0, 0);
-    let mut index = 0;
-    for i in 0..along.size {
-        let x = read::<R::E>(src, along.src, i);
-        if R::takes(x.load(), best.load()) {
-            (best, index) = (x, i as i64);
-        }
-        write(dst[0], along.dst[0], i, best);
-        write(dst[1], along.dst[1], i, index);
-    }
-}
-
-/// As [`side_by_side`], with the indices in rows of their own.
-unsafe fn extremes_side_by_side<R: Running>(src: [*const u8; LINES], dst: [[*mut u8; LINES]; 2], along: Kept) -> bool {
-    let size = size_of::<R::E>();
-    let (Some(from), Some(to), Some(to_index)) = (
-        even(src, along.src, size),
-        even(dst[0].map(|d| d.cast_const()), along.dst[0], size),
-        even(dst[1].map(|d| d.cast_const()), along.dst[1], 8),
-    ) else {
-        return false;
-    };
-    let mut best: [R::E; LINES] = std::array::from_fn(|l| read(src[l], 0, 0));
-    let mut index = [0i64; LINES];
-    let mut rows = [MaybeUninit::<[R::E; LINES]>::uninit(); CHUNK];
-    let mut indices = [MaybeUninit::<[i64; LINES]>::uninit(); CHUNK];
-    let (buffer, positions) = (rows.as_mut_ptr().cast::<u8>(), indices.as_mut_ptr().cast::<u8>());
-    let row = LINES * size;
-    for first in (0..along.size).step_by(CHUNK) {
-        let n = CHUNK.min(along.size - first);
-        transpose::block(buffer, row as isize, src[0].add(first * size), from, n, LINES, size);
-        advance_extremes::<R>(buffer, positions, first, n, &mut best, &mut index);
-        transpose::block(dst[0][0].add(first * size), to, buffer, row as isize, LINES, n, size);
-        transpose::block(
-            dst[1][0].add(first * 8),
-            to_index,
-            positions,
-            8 * LINES as isize,
-            LINES,
-            n,
-            8,
-        );
-    }
-    true
-}
+/// Elements that are compared with the best so far at once.
+const LOOK: usize = 16;
 
 simd_fn! {
-    unsafe fn advance_extremes<R: Running>(
-        rows: *mut u8,
-        positions: *mut u8,
-        first: usize,
-        n: usize,
-        best: &mut [R::E; LINES],
-        index: &mut [i64; LINES],
-    ) {
-        let (mut b, mut at) = (*best, *index);
-        for i in 0..n {
-            let row = (rows as *mut [R::E; LINES]).add(i);
-            let x = *row;
-            for l in 0..LINES {
-                let takes = R::takes(x[l].load(), b[l].load());
-                b[l] = if takes { x[l] } else { b[l] };
-                at[l] = if takes { (first + i) as i64 } else { at[l] };
+    /// One line: new extremes get rarer and rarer, so that stretches without one are the common case.
+    unsafe fn one_extreme<R: Running>(src: *const u8, dst: [*mut u8; 2], along: Kept) {
+        let (mut best, mut index) = (read::<R::E>(src, 0, 0), 0i64);
+        let mut i = 0;
+        if along.src == size_of::<R::E>() as isize && along.dst == [along.src, 8] {
+            let (x, v, at) = (src as *const R::E, dst[0] as *mut R::E, dst[1] as *mut i64);
+            while i + LOOK <= along.size {
+                let mut any = false;
+                for l in i..i + LOOK {
+                    any |= R::takes((*x.add(l)).load(), best.load());
+                }
+                if any {
+                    for l in i..i + LOOK {
+                        let x = *x.add(l);
+                        if R::takes(x.load(), best.load()) {
+                            (best, index) = (x, l as i64);
+                        }
+                        *v.add(l) = best;
+                        *at.add(l) = index;
+                    }
+                } else {
+                    for l in i..i + LOOK {
+                        *v.add(l) = best;
+                        *at.add(l) = index;
+                    }
+                }
+                i += LOOK;
             }
-            *row = b;
-            *(positions as *mut [i64; LINES]).add(i) = at;
         }
-        (*best, *index) = (b, at);
+        while i < along.size {
+            let x = read::<R::E>(src, along.src, i);
+            if R::takes(x.load(), best.load()) {
+                (best, index) = (x, i as i64);
+            }
+            write(dst[0], along.dst[0], i, best);
+            write(dst[1], along.dst[1], i, index);
+            i += 1;
+        }
     }
 }
 

@@ -77,9 +77,16 @@ fn best() -> Level {
 /// `simd_fn! { unsafe fn name(args) { body } }` compiles `body` three times, with the target features of each level
 /// switched on, so that LLVM vectorises plain loops for it; the dispatcher costs one relaxed load.
 /// The body must call only `#[inline(always)]` functions where vectorisation matters.
+///
+/// `simd_fn! { [T::LEVELS] unsafe fn name<T: Bound>(args) { body } }` makes fewer builds where the constant says so: 2 none
+/// for AVX-512, 1 the baseline alone. Types that are rare, or functions that wait for memory, need no more, and each
+/// build that is not made is compile time saved.
 #[macro_export]
 macro_rules! simd_fn {
-    ($(#[$meta:meta])* $vis:vis unsafe fn $name:ident $(<$T:ident : $bound:path>)? ($($arg:ident : $ty:ty),* $(,)?) $(-> $ret:ty)? $body:block) => {
+    ($(#[$meta:meta])* $vis:vis unsafe fn $name:ident $($rest:tt)*) => {
+        $crate::simd_fn! { [3] $(#[$meta])* $vis unsafe fn $name $($rest)* }
+    };
+    ([$levels:expr] $(#[$meta:meta])* $vis:vis unsafe fn $name:ident $(<$T:ident : $bound:path>)? ($($arg:ident : $ty:ty),* $(,)?) $(-> $ret:ty)? $body:block) => {
         $(#[$meta])*
         $vis unsafe fn $name $(<$T: $bound>)? ($($arg: $ty),*) $(-> $ret)? {
             #[inline(always)]
@@ -90,13 +97,20 @@ macro_rules! simd_fn {
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2,fma,f16c,bmi2,avx512f,avx512bw,avx512dq,avx512vl")]
             unsafe fn avx512 $(<$T: $bound>)? ($($arg: $ty),*) $(-> $ret)? { body $(::<$T>)? ($($arg),*) }
-            match $crate::simd::level() {
-                #[cfg(target_arch = "x86_64")]
-                $crate::simd::Level::Avx512 => avx512 $(::<$T>)? ($($arg),*),
-                #[cfg(target_arch = "x86_64")]
-                $crate::simd::Level::Avx2 => avx2 $(::<$T>)? ($($arg),*),
-                _ => body $(::<$T>)? ($($arg),*),
+            // Branches on constants, so that what is behind them is not even compiled.
+            #[cfg(target_arch = "x86_64")]
+            if const { let levels: u8 = $levels; levels >= 3 } {
+                if $crate::simd::level() == $crate::simd::Level::Avx512 {
+                    return avx512 $(::<$T>)? ($($arg),*);
+                }
             }
+            #[cfg(target_arch = "x86_64")]
+            if const { let levels: u8 = $levels; levels >= 2 } {
+                if $crate::simd::level() >= $crate::simd::Level::Avx2 {
+                    return avx2 $(::<$T>)? ($($arg),*);
+                }
+            }
+            body $(::<$T>)? ($($arg),*)
         }
     };
 }

@@ -1,14 +1,13 @@
 //! Exponentials normalised along the middle dimension of a dense `outer x n x inner` block.
 //!
-//! Everything is computed around the line's largest element, 16-bit floats in float32. Where `inner` is 1 a line is a
+//! Everything is computed around the line's largest element, 16-bit floats in a float32 copy of the lines. Where `inner` is 1 a line is a
 //! dense run; otherwise rows of `inner` lines are worked on at once. A line's arithmetic does not depend on the others,
 //! so neither do its bits on the threads.
 
-use half::{bf16, f16};
-
 use crate::math::{double, half as convert, single};
-use crate::reduce::elem::{Elem, Number};
-use crate::{DType, match_dtype, par, simd_fn};
+use crate::matmul::scratch::{Purpose, Scratch};
+use crate::reduce::elem::Number;
+use crate::{DType, par, simd_fn};
 
 /// What is computed of a line `x`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -19,6 +18,23 @@ pub enum Softmax {
     Log,
     /// `log sum exp(x)`: one element per line.
     LogSumExp,
+}
+
+/// Calls the body with the type that a float dtype is computed in.
+macro_rules! by_float {
+    ($dtype:expr, |$T:ident| $body:expr) => {
+        match $dtype {
+            DType::F32 | DType::F16 | DType::BF16 => {
+                type $T = f32;
+                $body
+            }
+            DType::F64 => {
+                type $T = f64;
+                $body
+            }
+            _ => return false,
+        }
+    };
 }
 
 /// Computes `op` of every line of `src` into `dst`.
@@ -36,14 +52,15 @@ pub unsafe fn softmax(op: Softmax, dtype: DType, [outer, n, inner]: [usize; 3], 
         src,
         grad: std::ptr::null(),
         dst,
+        kept: if op == Softmax::LogSumExp { 1 } else { n },
     };
-    match_dtype!(dtype, [F32 F64 F16 BF16] => |T| {
+    by_float!(dtype, |T| {
         match op {
-            Softmax::Plain => block.run::<T>(line::<(T, Plain)>, columns::<(T, Plain)>, n),
-            Softmax::Log => block.run::<T>(line::<(T, Log)>, columns::<(T, Log)>, n),
-            Softmax::LogSumExp => block.run::<T>(line::<(T, LogSumExp)>, columns::<(T, LogSumExp)>, 1),
+            Softmax::Plain => block.run::<T>(dtype, line::<(T, Plain)>, columns::<(T, Plain)>),
+            Softmax::Log => block.run::<T>(dtype, line::<(T, Log)>, columns::<(T, Log)>),
+            Softmax::LogSumExp => block.run::<T>(dtype, line::<(T, LogSumExp)>, columns::<(T, LogSumExp)>),
         }
-    }, else return false);
+    });
     true
 }
 
@@ -67,14 +84,15 @@ pub unsafe fn softmax_backward(
         src: out,
         grad,
         dst,
+        kept: n,
     };
-    match_dtype!(dtype, [F32 F64 F16 BF16] => |T| {
+    by_float!(dtype, |T| {
         match op {
-            Softmax::Plain => block.run::<T>(line_backward::<(T, Plain)>, columns_backward::<(T, Plain)>, n),
-            Softmax::Log => block.run::<T>(line_backward::<(T, Log)>, columns_backward::<(T, Log)>, n),
+            Softmax::Plain => block.run::<T>(dtype, line_backward::<(T, Plain)>, columns_backward::<(T, Plain)>),
+            Softmax::Log => block.run::<T>(dtype, line_backward::<(T, Log)>, columns_backward::<(T, Log)>),
             Softmax::LogSumExp => return false,
         }
-    }, else return false);
+    });
     true
 }
 
@@ -93,6 +111,8 @@ struct Block {
     src: *const u8,
     grad: *const u8,
     dst: *mut u8,
+    /// Length of a line of the result.
+    kept: usize,
 }
 // SAFETY: tasks write disjoint lines.
 unsafe impl Sync for Block {}
@@ -102,30 +122,52 @@ type Line<T> = unsafe fn(*const T, *const T, *mut T, usize);
 /// `columns(grad, src, dst, n, inner, count)`.
 type Columns<T> = unsafe fn(*const T, *const T, *mut T, usize, usize, usize);
 
+/// Bytes of the float32 copy of lines of a 16-bit dtype.
+const COPY: usize = 256 * 1024;
+
 impl Block {
-    /// Runs over all lines; `kept` is the length of a line of the result.
-    unsafe fn run<T: Float>(&self, line: Line<T>, columns: Columns<T>, kept: usize) {
-        let tiles = if self.inner == 1 { 1 } else { self.inner.div_ceil(COLS) };
-        let tasks = self.outer * tiles;
-        let cost = self.n * self.inner.min(COLS) * 16;
+    /// Runs over all lines.
+    unsafe fn run<T: Real>(&self, dtype: DType, line: Line<T>, columns: Columns<T>) {
+        let half = match dtype {
+            DType::F16 => Some((convert::f16_to_f32 as Widen, convert::f32_to_f16 as Narrow)),
+            DType::BF16 => Some((convert::bf16_to_f32 as Widen, convert::f32_to_bf16 as Narrow)),
+            _ => None,
+        };
+        // How many lines that lie side by side, and how many that lie behind each other, one task does.
+        let (most, lines) = match half {
+            Some(_) if self.inner == 1 => (1, (COPY / 64 / self.n).max(1)),
+            Some(_) => ((COPY / 4 / self.n).clamp(16, COLS), 1),
+            None => (COLS, 1),
+        };
+        let tiles = if self.inner == 1 { 1 } else { self.inner.div_ceil(most) };
+        let tasks = self.outer.div_ceil(lines) * tiles;
+        let cost = self.n * self.inner.min(most) * lines * 16;
         let bundle = (par::GRAIN / cost.max(1)).max(1);
         let task = |t: usize| {
             let this = self;
-            let (o, first) = (t / tiles, t % tiles * COLS);
-            let from = o * this.n * this.inner + first;
-            let to = o * kept * this.inner + first;
+            let (o, first) = (t / tiles * lines, t % tiles * most);
+            let place = Place {
+                from: o * this.n * this.inner + first,
+                to: o * this.kept * this.inner + first,
+                count: most.min(this.inner - first),
+                lines: lines.min(this.outer - o),
+            };
             // SAFETY: lines are disjoint and inside the block.
             unsafe {
-                let src = (this.src as *const T).add(from);
-                let grad = if this.grad.is_null() {
-                    src
-                } else {
-                    (this.grad as *const T).add(from)
-                };
-                let dst = (this.dst as *mut T).add(to);
-                match this.inner {
-                    1 => line(grad, src, dst, this.n),
-                    inner => columns(grad, src, dst, this.n, inner, COLS.min(inner - first)),
+                match half {
+                    Some(ways) => this.halves(&place, ways, line, columns),
+                    None => {
+                        let src = (this.src as *const T).add(place.from);
+                        let grad = match this.grad.is_null() {
+                            true => src,
+                            false => (this.grad as *const T).add(place.from),
+                        };
+                        let dst = (this.dst as *mut T).add(place.to);
+                        match this.inner {
+                            1 => line(grad, src, dst, this.n),
+                            inner => columns(grad, src, dst, this.n, inner, place.count),
+                        }
+                    }
                 }
             }
         };
@@ -136,12 +178,60 @@ impl Block {
             (c * bundle..((c + 1) * bundle).min(tasks)).for_each(task);
         });
     }
+
+    /// Some lines of a 16-bit dtype: copied to float32, which is what `T` is then, worked on, and rounded.
+    unsafe fn halves<T>(&self, place: &Place, (widen, narrow): (Widen, Narrow), line: Line<T>, columns: Columns<T>) {
+        // Lines that lie behind each other are one long row.
+        let rows = if self.inner == 1 { 1 } else { self.n };
+        let width = if self.inner == 1 {
+            place.lines * self.n
+        } else {
+            place.count
+        };
+        let copies = [(Purpose::Line, self.src), (Purpose::Items, self.grad)].map(|(purpose, from)| {
+            if from.is_null() {
+                return None;
+            }
+            let copy = Scratch::take_or_end(purpose, rows * width * 4);
+            let from = (from as *const u16).add(place.from);
+            for r in 0..rows {
+                widen(from.add(r * self.inner), copy.ptr::<f32>().add(r * width), width);
+            }
+            Some(copy)
+        });
+        let [Some(src), grad] = copies else { return };
+        let src = src.ptr::<T>();
+        let grad = grad.map_or(src, |g| g.ptr());
+        // Loops over one array are not turned into vectors as those over two are.
+        let result = Scratch::take_or_end(Purpose::Others, rows * width * 4);
+        let dst = result.ptr::<T>();
+        let to = (self.dst as *mut u16).add(place.to);
+        if self.inner == 1 {
+            for l in 0..place.lines {
+                let at = l * self.n;
+                line(grad.add(at), src.add(at), dst.add(l * self.kept), self.n);
+            }
+            return narrow(dst.cast(), to, place.lines * self.kept);
+        }
+        columns(grad, src, dst, self.n, width, width);
+        for r in 0..self.kept {
+            narrow(dst.cast::<f32>().add(r * width), to.add(r * self.inner), width);
+        }
+    }
 }
 
-/// A stored float.
-trait Float: Elem<Num: Real> {
-    fn store(x: Self::Num) -> Self;
+/// Where the lines of one task begin in the source and the result, how many lie side by side, and how many behind each
+/// other.
+struct Place {
+    from: usize,
+    to: usize,
+    count: usize,
+    lines: usize,
 }
+
+type Widen = unsafe fn(*const u16, *mut f32, usize);
+type Narrow = unsafe fn(*const f32, *mut u16, usize);
+
 /// A float that is computed with.
 trait Real: Number + std::ops::Sub<Output = Self> + Into<f64> {
     fn exp(self) -> Self;
@@ -167,24 +257,10 @@ impl Real for f64 {
         x
     }
 }
-macro_rules! float {
-    ($($t:ident |$x:ident| $store:expr;)+) => { $(
-        impl Float for $t {
-            #[inline(always)]
-            fn store($x: Self::Num) -> $t { $store }
-        }
-    )+ };
-}
-float! {
-    f32 |x| x;
-    f64 |x| x;
-    f16 |x| f16::from_bits(convert::f16_narrow(x));
-    bf16 |x| bf16::from_bits(convert::bf16_narrow(x));
-}
 
 /// One of the operations on one dtype.
 trait Op: 'static {
-    type T: Float;
+    type T: Real;
     const KIND: Softmax;
 }
 struct Plain;
@@ -192,14 +268,14 @@ struct Log;
 struct LogSumExp;
 macro_rules! op {
     ($($name:ident)+) => { $(
-        impl<T: Float> Op for (T, $name) {
+        impl<T: Real> Op for (T, $name) {
             type T = T;
             const KIND: Softmax = Softmax::$name;
         }
     )+ };
 }
 op!(Plain Log LogSumExp);
-type Num<O> = <<O as Op>::T as Elem>::Num;
+type Num<O> = <O as Op>::T;
 
 /// The point that exponentials are taken around: the largest element, or 0 where that is infinite and the result is
 /// the logarithm alone.
@@ -249,11 +325,11 @@ simd_fn! {
         let whole = n / LANES * LANES;
         for i in (0..whole).step_by(LANES) {
             for (l, lane) in lanes.iter_mut().enumerate() {
-                *lane = lane.max((*src.add(i + l)).load());
+                *lane = lane.max(*src.add(i + l));
             }
         }
         for i in whole..n {
-            lanes[0] = lanes[0].max((*src.add(i)).load());
+            lanes[0] = lanes[0].max(*src.add(i));
         }
         let mut width = LANES / 2;
         while width > 0 {
@@ -264,36 +340,28 @@ simd_fn! {
         }
         let high = pivot::<O>(lanes[0]);
         match O::KIND {
-            // A float32 or float64 line keeps its exponentials in the result; a 16-bit one would round them twice.
-            Softmax::Plain if size_of::<O::T>() >= 4 => {
+            Softmax::Plain => {
                 let sum = total(n, |i| {
-                    let e = ((*src.add(i)).load() - high).exp();
-                    *dst.add(i) = O::T::store(e);
+                    let e = (*src.add(i) - high).exp();
+                    *dst.add(i) = e;
                     e
                 });
                 let share = Num::<O>::from_f64(1.0 / sum);
                 for i in 0..n {
-                    *dst.add(i) = O::T::store((*dst.add(i)).load().mul(share));
-                }
-            }
-            Softmax::Plain => {
-                let sum = total(n, |i| ((*src.add(i)).load() - high).exp());
-                let share = Num::<O>::from_f64(1.0 / sum);
-                for i in 0..n {
-                    *dst.add(i) = O::T::store(((*src.add(i)).load() - high).exp().mul(share));
+                    *dst.add(i) = (*dst.add(i)).mul(share);
                 }
             }
             Softmax::Log => {
-                let sum = total(n, |i| ((*src.add(i)).load() - high).exp());
+                let sum = total(n, |i| (*src.add(i) - high).exp());
                 let log = Num::<O>::from_f64(sum.ln());
                 for i in 0..n {
-                    *dst.add(i) = O::T::store((*src.add(i)).load() - high - log);
+                    *dst.add(i) = *src.add(i) - high - log;
                 }
             }
             Softmax::LogSumExp => {
-                let sum = total(n, |i| ((*src.add(i)).load() - high).exp());
+                let sum = total(n, |i| (*src.add(i) - high).exp());
                 let high: f64 = high.into();
-                *dst = O::T::store(Num::<O>::from_f64(sum.ln() + high));
+                *dst = Num::<O>::from_f64(sum.ln() + high);
             }
         }
     }
@@ -307,20 +375,20 @@ simd_fn! {
         for i in 0..n {
             let s = src.add(i * inner);
             for (j, high) in high[..count].iter_mut().enumerate() {
-                *high = high.max((*s.add(j)).load());
+                *high = high.max(*s.add(j));
             }
         }
         for high in &mut high[..count] {
             *high = pivot::<O>(*high);
         }
-        let keeps = O::KIND == Softmax::Plain && size_of::<O::T>() >= 4;
+        let keeps = O::KIND == Softmax::Plain;
         for i in 0..n {
             let (s, d) = (src.add(i * inner), dst.wrapping_add(i * inner));
             for (j, (part, high)) in part[..count].iter_mut().zip(&high).enumerate() {
-                let e = ((*s.add(j)).load() - *high).exp();
+                let e = (*s.add(j) - *high).exp();
                 *part = part.add(e);
                 if keeps {
-                    *d.add(j) = O::T::store(e);
+                    *d.add(j) = e;
                 }
             }
             if i % ROWS == ROWS - 1 || i + 1 == n {
@@ -337,7 +405,7 @@ simd_fn! {
         if O::KIND == Softmax::LogSumExp {
             for j in 0..count {
                 let (high, sum): (f64, f64) = (high[j].into(), sum[j]);
-                *dst.add(j) = O::T::store(Num::<O>::from_f64(sum.ln() + high));
+                *dst.add(j) = Num::<O>::from_f64(sum.ln() + high);
             }
             return;
         }
@@ -345,11 +413,10 @@ simd_fn! {
             let (s, d) = (src.add(i * inner), dst.add(i * inner));
             for j in 0..count {
                 let y = match O::KIND {
-                    Softmax::Log => (*s.add(j)).load() - high[j] - part[j],
-                    _ if keeps => (*d.add(j)).load().mul(part[j]),
-                    _ => ((*s.add(j)).load() - high[j]).exp().mul(part[j]),
+                    Softmax::Log => *s.add(j) - high[j] - part[j],
+                    _ => (*d.add(j)).mul(part[j]),
                 };
-                *d.add(j) = O::T::store(y);
+                *d.add(j) = y;
             }
         }
     }
@@ -372,10 +439,10 @@ fn summand<O: Op>(g: Num<O>, y: Num<O>) -> Num<O> {
 
 simd_fn! {
     unsafe fn line_backward<O: Op>(grad: *const O::T, out: *const O::T, dst: *mut O::T, n: usize) {
-        let sum = total(n, |i| summand::<O>((*grad.add(i)).load(), (*out.add(i)).load()));
+        let sum = total(n, |i| summand::<O>(*grad.add(i), *out.add(i)));
         let sum = Num::<O>::from_f64(sum);
         for i in 0..n {
-            *dst.add(i) = O::T::store(slope::<O>((*grad.add(i)).load(), (*out.add(i)).load(), sum));
+            *dst.add(i) = slope::<O>(*grad.add(i), *out.add(i), sum);
         }
     }
 }
@@ -387,7 +454,7 @@ simd_fn! {
         for i in 0..n {
             let (g, y) = (grad.add(i * inner), out.add(i * inner));
             for (j, part) in part[..count].iter_mut().enumerate() {
-                *part = part.add(summand::<O>((*g.add(j)).load(), (*y.add(j)).load()));
+                *part = part.add(summand::<O>(*g.add(j), *y.add(j)));
             }
             if i % ROWS == ROWS - 1 || i + 1 == n {
                 for (sum, part) in sum[..count].iter_mut().zip(&mut part) {
@@ -402,7 +469,7 @@ simd_fn! {
         for i in 0..n {
             let (g, y, d) = (grad.add(i * inner), out.add(i * inner), dst.add(i * inner));
             for (j, part) in part[..count].iter().enumerate() {
-                *d.add(j) = O::T::store(slope::<O>((*g.add(j)).load(), (*y.add(j)).load(), *part));
+                *d.add(j) = slope::<O>(*g.add(j), *y.add(j), *part);
             }
         }
     }

@@ -1,8 +1,9 @@
 //! The parts of a complex number. A real number is its own conjugate and its own real part.
 
-use super::pointwise::{Save, no_gradient, not_implemented, real_dtype, record1};
+use super::pointwise::{Save, no_gradient, not_implemented, real_dtype, record1, unary_row};
+use crate::iter::Dest;
 use crate::{OrThrow, Result, Tensor, ops};
-use std::f64::consts::PI;
+use duoc_kernels::pointwise::{Params, Unary};
 
 ops! {
     /// The conjugate; a real tensor is its own.
@@ -52,15 +53,7 @@ fn angle_body(x: &Tensor) -> Result<Tensor> {
     let out = {
         let _guard = crate::autograd::mode::grad_mode(false);
         let dtype = real_dtype(x.dtype());
-        let turned = Tensor::scalar(PI, dtype)?;
-        let zero = Tensor::scalar(0.0, dtype)?;
-        let negative = super::compare::lt(x, &Tensor::wrapped(0i64)?)?;
-        let angle = super::blend::select(&negative, &turned, &zero)?;
-        if dtype == x.dtype() {
-            super::blend::select(&super::compare::isnan(x)?, x, &angle)?
-        } else {
-            angle
-        }
+        unary_row(Unary::Angle, "angle", x, dtype, Dest::New, &Params::default())?
     };
     record1(out, "AngleBackward0", x, Save::Nothing, no_gradient)
 }

@@ -90,6 +90,7 @@ struct Rows<'a, S: Source> {
 macro_rules! rows {
     ($($name:ident $width:literal;)+) => { $(
         simd_fn! {
+            [<S::Compute as Num>::LEVELS]
             unsafe fn $name<S: Source>(r: &Rows<S>) {
                 for d in 0..r.out[0] {
                     for h in 0..r.out[1] {

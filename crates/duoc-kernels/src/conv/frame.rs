@@ -227,6 +227,7 @@ pub(super) unsafe fn zeros<T: Num>(to: *mut T, n: usize) {
 }
 
 simd_fn! {
+    [<S::Compute as Num>::LEVELS]
     /// `to[i] = from[i * step]`, widened.
     pub(super) unsafe fn widen<S: Source>(from: *const S, step: isize, n: usize, to: *mut S::Compute) {
         match step {

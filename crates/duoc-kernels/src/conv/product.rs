@@ -317,6 +317,7 @@ struct Packing<'a, T> {
 }
 
 simd_fn! {
+    [T::LEVELS]
     unsafe fn pack_panel<T: Num>(p: &Packing<T>) {
         let t = p.taps.len();
         let (mut c, mut tap) = (p.k0 / t, p.k0 % t);

@@ -341,6 +341,7 @@ struct Positions<'a, T> {
 }
 
 simd_fn! {
+    [T::LEVELS]
     /// Rows of a panel: the columns at the positions `k0 ..` of the output.
     unsafe fn pack_positions<T: Num>(p: &Positions<T>) {
         let conv = p.conv;

@@ -61,6 +61,14 @@ impl Blocks<'_> {
         }
     }
 
+    /// The index array itself, where its entries are the places as they are, and its stride.
+    fn only(&self) -> Option<(*const i64, isize)> {
+        match self.indices {
+            [index] if !self.wrap => Some((index.ptr, index.stride)),
+            _ => None,
+        }
+    }
+
     /// Elements per block and the geometry of the iteration `[places, contiguous]` over one.
     fn inner<'s>(
         &self,
@@ -139,9 +147,13 @@ pub unsafe fn take_blocks(out: *mut u8, input: *const u8, blocks: &Blocks, size:
             let offsets = &mut offsets[..chunk.min(view.blocks.n - from)];
             // SAFETY: indices have been checked, the caller vouches for the rest.
             unsafe {
-                view.blocks.offsets(from, offsets);
                 let input = shared.1.offset(view.blocks.outer(o));
                 let out = shared.0.add((o * view.blocks.n + from) * bytes);
+                if let (Inner::One, Some((index, step))) = (view.inner, view.blocks.only()) {
+                    take(out, input, 0, step, index.add(from), offsets.len());
+                    continue;
+                }
+                view.blocks.offsets(from, offsets);
                 match view.inner {
                     Inner::One => take(out, input, 0, 1, offsets.as_ptr(), offsets.len()),
                     Inner::Contiguous(bytes) if *bytes <= 512 => copy_blocks(out, input, offsets, *bytes),
@@ -283,8 +295,14 @@ pub unsafe fn put_blocks(
                 let offsets = &mut offsets[..CHUNK.min(view.blocks.n - from)];
                 // SAFETY: indices have been checked, the caller vouches for the rest.
                 unsafe {
-                    view.blocks.offsets(from, offsets);
                     let block = shared.0.offset(view.blocks.outer(o));
+                    let only = match view.inner {
+                        Inner::One => view.blocks.only(),
+                        _ => None,
+                    };
+                    if only.is_none() {
+                        view.blocks.offsets(from, offsets);
+                    }
                     let src = if single {
                         shared.1
                     } else {
@@ -292,7 +310,10 @@ pub unsafe fn put_blocks(
                     };
                     if let Inner::One = view.inner {
                         let step = if single { 0 } else { size as isize };
-                        put(block, 0, 1, offsets.as_ptr(), src, step, offsets.len());
+                        match only {
+                            Some((index, stride)) => put(block, 0, stride, index.add(from), src, step, offsets.len()),
+                            None => put(block, 0, 1, offsets.as_ptr(), src, step, offsets.len()),
+                        }
                         continue;
                     }
                     for (i, at) in offsets.iter().enumerate() {

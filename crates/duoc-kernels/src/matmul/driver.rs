@@ -17,6 +17,12 @@ pub(crate) const KC_BYTES: usize = 384 * 4;
 const MC: usize = 192;
 /// Columns of B that are packed together.
 const NC: usize = 48 * 42;
+/// Panels of B for which pairs of A are not worth packing.
+const FEW: usize = 4;
+/// With so few rows the packed columns of B are used so soon that they should not leave the nearer caches before.
+const FLAT: usize = 64;
+/// Panels for each thread that are packed together then.
+const FLAT_PANELS: usize = 3;
 /// Products below this many multiply-adds read their operands where they lie.
 const SMALL: usize = 1 << 22;
 /// With so few rows each element of B is used too seldom to be worth copying.
@@ -26,7 +32,8 @@ const PREFETCH: usize = 8;
 /// Multiply-adds that are worth a second thread.
 pub(crate) const PARALLEL: usize = 1 << 19;
 
-/// `C = alpha * A B + beta * C`, C in the compute type. Strides are in elements; `c_cs` is 1 where it matters most.
+/// `C = alpha * A B + beta * C`, C in the compute type, or where `out` is not null, in the storage type there: then its
+/// columns are adjacent and k is [`one_block`]. Strides are in elements; `c_cs` is 1 where it matters most.
 #[derive(Clone, Copy)]
 pub(super) struct Problem<S: Source> {
     pub m: usize,
@@ -39,6 +46,7 @@ pub(super) struct Problem<S: Source> {
     pub b_rs: isize,
     pub b_cs: isize,
     pub c: *mut S::Compute,
+    pub out: *mut S::Plain,
     pub c_rs: isize,
     pub c_cs: isize,
     pub alpha: S::Compute,
@@ -86,12 +94,18 @@ impl<S: Source> Problem<S> {
             b_rs: self.b_rs,
             b_cs: self.b_cs,
             c: self.c,
+            out: std::ptr::null_mut(),
             c_rs: self.c_rs,
             c_cs: self.c_cs,
             alpha: self.alpha,
             beta: self.beta,
         }
     }
+}
+
+/// Whether sums over `k` elements are finished in one go.
+pub(super) fn one_block<S: Source>(k: usize) -> bool {
+    k.div_ceil(S::STEP) <= KC_BYTES / size_of::<S::Compute>()
 }
 
 /// Computes the product.
@@ -101,13 +115,26 @@ pub(super) unsafe fn run<S: Source>(p: &Problem<S>, parallel: bool) {
     let same = TypeId::of::<S>() == TypeId::of::<S::Compute>();
     let work = p.m.saturating_mul(p.n).saturating_mul(p.k);
     let small = work <= SMALL;
+    let threads = if parallel && work >= PARALLEL {
+        par::num_threads()
+    } else {
+        1
+    };
+    let pack_b = !same || p.b_cs != 1 || (!small && p.m > THIN);
+    let columns = match pack_b && p.m <= FLAT {
+        true => (kernels.nr() * FLAT_PANELS).saturating_mul(threads).min(NC),
+        false => NC,
+    };
     let plan = Plan {
         kernels,
-        pack_a: !same || (!small && p.n > kernels.nr()),
-        pack_b: !same || p.b_cs != 1 || (!small && p.m > THIN),
-        parallel: parallel && work >= PARALLEL && par::num_threads() > 1,
+        pack_a: match same {
+            true => !small && p.n > kernels.nr(),
+            false => !(S::in_steps(p.a, [p.a_rs, p.a_cs], p.k) && p.n <= FEW * kernels.nr()),
+        },
+        pack_b,
+        parallel: threads > 1,
         ks: Cut::new(p.k.div_ceil(S::STEP), KC_BYTES / size_of::<S::Compute>(), 8),
-        js: Cut::new(p.n, NC, kernels.nr()),
+        js: Cut::new(p.n, columns, kernels.nr()),
     };
     if !plan.pack_b {
         blocks(p, &plan, std::ptr::null_mut());
@@ -309,7 +336,9 @@ unsafe fn tiles<S: Source>(
         beta,
     } = *block;
     let (mr, nr) = (plan.kernels.mr, plan.kernels.nr());
-    let rows_a = p.a.wrapping_offset(i0 as isize * p.a_rs + k0 as isize * p.a_cs);
+    let rows_a =
+        p.a.wrapping_offset(i0 as isize * p.a_rs + (k0 * S::STEP) as isize * p.a_cs);
+    let step = S::STEP as isize;
     for j in (first * nr..nc.min((first + count) * nr)).step_by(nr) {
         let cols = nr.min(nc - j);
         // Where B lies unpacked its rows are far apart: the next panel's part of each row is fetched with this one's.
@@ -329,7 +358,12 @@ unsafe fn tiles<S: Source>(
         for i in (0..mc).step_by(mr) {
             let rows = mr.min(mc - i);
             let (a, a_rs, a_ks) = if packed_a.is_null() {
-                (rows_a.wrapping_offset(i as isize * p.a_rs).cast(), p.a_rs, p.a_cs)
+                // Of pairs both strides are whole steps: see `Source::in_steps`.
+                (
+                    rows_a.wrapping_offset(i as isize * p.a_rs).cast(),
+                    p.a_rs / step,
+                    if step > 1 { 1 } else { p.a_cs },
+                )
             } else {
                 (packed_a.add(i * kc), 1, rows as isize)
             };
@@ -350,6 +384,20 @@ unsafe fn tiles<S: Source>(
                 alpha: p.alpha,
                 beta,
             };
+            // Types that are computed as they are stored have no use for it.
+            #[allow(clippy::collapsible_if)]
+            if const { size_of::<S>() < size_of::<S::Compute>() } {
+                if !p.out.is_null() {
+                    let mut dense = Aligned([MaybeUninit::<u8>::uninit(); MAX_TILE * 4]);
+                    tile.c = dense.0.as_mut_ptr().cast();
+                    tile.c_rs = cols as isize;
+                    tile.beta = S::Compute::ZERO;
+                    kernel(&tile);
+                    let to = p.out.wrapping_offset((i0 + i) as isize * p.c_rs + (j0 + j) as isize);
+                    S::narrow_block(tile.c, [rows, cols], to, p.c_rs, beta);
+                    continue;
+                }
+            }
             if p.c_cs == 1 {
                 kernel(&tile);
             } else {

@@ -77,6 +77,11 @@ pub(super) unsafe fn run<S: Source>(
     true
 }
 
+/// Builds: the products of integers gain nothing from the widest registers.
+const fn if_exact<S: Source>() -> u8 {
+    if S::Compute::EXACT { 2 } else { 3 }
+}
+
 struct SharedPtr<T>(*mut T);
 // SAFETY: used for disjoint writes.
 unsafe impl<T> Sync for SharedPtr<T> {}
@@ -114,7 +119,7 @@ unsafe fn row_block<S: Source>(p: &Problem<S>, store: &(dyn Fn(usize, S::Compute
 }
 
 simd_fn! {
-    unsafe fn add_eight<S: Source>(sums: *mut S::Compute, rows: &[*const S; 8], x: &[S::Compute; 8], width: usize) {
+    [if_exact::<S>()] unsafe fn add_eight<S: Source>(sums: *mut S::Compute, rows: &[*const S; 8], x: &[S::Compute; 8], width: usize) {
         let [r0, r1, r2, r3, r4, r5, r6, r7] = *rows;
         let [x0, x1, x2, x3, x4, x5, x6, x7] = *x;
         for j in 0..width {
@@ -138,7 +143,7 @@ unsafe fn add_product<S: Source>(sum: S::Compute, x: S::Compute, y: *const S) ->
 }
 
 simd_fn! {
-    unsafe fn add_one<S: Source>(sums: *mut S::Compute, row: *const S, x: S::Compute, width: usize) {
+    [if_exact::<S>()] unsafe fn add_one<S: Source>(sums: *mut S::Compute, row: *const S, x: S::Compute, width: usize) {
         for j in 0..width {
             *sums.add(j) = add_product(*sums.add(j), x, row.add(j));
         }
@@ -172,8 +177,17 @@ unsafe fn dots<S: Source>(
             from = dense.as_ptr().cast();
         }
         let column = |i: usize| p.b.wrapping_offset((j + i) as isize * p.b_cs + (begin + l) as isize);
-        let sums = if columns == STREAMS {
-            four_runs(from, &[column(0), column(1), column(2), column(3)], n)
+        let columns_at = [column(0), column(1), column(2), column(3)];
+        // A product alone is four times the same.
+        let fast = match columns {
+            STREAMS => S::four_dots(from, &columns_at, n),
+            1 => S::four_dots(from, &[column(0); STREAMS], n),
+            _ => None,
+        };
+        let sums = if let Some(sums) = fast {
+            sums
+        } else if columns == STREAMS {
+            four_runs(from, &columns_at, n)
         } else {
             let mut sums = [S::Compute::ZERO; STREAMS];
             for (i, sum) in sums[..columns].iter_mut().enumerate() {
@@ -189,7 +203,7 @@ unsafe fn dots<S: Source>(
 }
 
 simd_fn! {
-    unsafe fn four_runs<S: Source>(x: *const S, y: &[*const S; STREAMS], n: usize) -> [S::Compute; STREAMS] {
+    [if_exact::<S>()] unsafe fn four_runs<S: Source>(x: *const S, y: &[*const S; STREAMS], n: usize) -> [S::Compute; STREAMS] {
         let [y0, y1, y2, y3] = *y;
         if S::Compute::EXACT {
             return [exact_run(x, y0, n), exact_run(x, y1, n), exact_run(x, y2, n), exact_run(x, y3, n)];
@@ -215,7 +229,7 @@ simd_fn! {
 }
 
 simd_fn! {
-    unsafe fn one_run<S: Source>(x: *const S, y: *const S, n: usize) -> S::Compute {
+    [if_exact::<S>()] unsafe fn one_run<S: Source>(x: *const S, y: *const S, n: usize) -> S::Compute {
         if S::Compute::EXACT {
             return exact_run(x, y, n);
         }

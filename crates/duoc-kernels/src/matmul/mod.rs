@@ -233,6 +233,7 @@ unsafe fn product<S: Source>(call: &Call, alpha: S::Compute, beta: S::Compute, o
             alpha,
             beta,
             c: std::ptr::null_mut(),
+            out: std::ptr::null_mut(),
         }
     } else {
         Problem {
@@ -250,6 +251,7 @@ unsafe fn product<S: Source>(call: &Call, alpha: S::Compute, beta: S::Compute, o
             alpha,
             beta,
             c: std::ptr::null_mut(),
+            out: std::ptr::null_mut(),
         }
     };
     if p.m == 1 && one_row(&p.plain(), c_ptr.cast(), parallel) {
@@ -292,6 +294,9 @@ unsafe fn one_row<S: Source>(p: &Problem<S>, c: *mut S, parallel: bool) -> bool 
 unsafe fn rounded<S: Source>(p: &Problem<S>, c: *mut S, parallel: bool) {
     const ROWS: usize = 512;
     const COLUMNS: usize = 1024;
+    if p.c_cs == 1 && driver::one_block::<S>(p.k) {
+        return driver::run(&Problem { out: c.cast(), ..*p }, parallel);
+    }
     let width = COLUMNS.min(p.n);
     match Scratch::take(Purpose::C, ROWS.min(p.m) * width * size_of::<S::Compute>()) {
         Some(scratch) => rounded_in(p, c, parallel, ROWS, COLUMNS, scratch.ptr()),

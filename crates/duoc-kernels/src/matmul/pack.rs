@@ -23,6 +23,27 @@ pub(crate) trait Source: Copy + Send + Sync + 'static {
     unsafe fn read(p: *const Self, _next: isize, _last: bool) -> Self::Compute {
         (*p).widen()
     }
+    /// Whether a matrix of rows with `k` elements (strides of rows and columns given) can be read in steps where it lies.
+    #[inline]
+    fn in_steps(_p: *const Self, _strides: [isize; 2], _k: usize) -> bool {
+        false
+    }
+    /// `dst = narrow(src + beta * dst)` for rows and columns of `size`, dense at `src`, rows `step` apart at `dst`.
+    #[inline]
+    unsafe fn narrow_block(
+        src: *const Self::Compute,
+        size: [usize; 2],
+        dst: *mut Self::Plain,
+        step: isize,
+        beta: Self::Compute,
+    ) {
+        narrow_tile::<Self::Plain>(src, size, dst, step, beta)
+    }
+    /// The dot products of `x` with four columns over `n` elements, where the processor has instructions for them.
+    #[inline]
+    unsafe fn four_dots(_x: *const Self, _y: &[*const Self; 4], _n: usize) -> Option<[Self::Compute; 4]> {
+        None
+    }
     /// Exact.
     fn widen(self) -> Self::Compute;
     /// Rounds to nearest even; integers wrap.
@@ -36,7 +57,7 @@ pub(crate) trait Source: Copy + Send + Sync + 'static {
 use core::arch::x86_64::*;
 
 macro_rules! source {
-    ($($t:ty => $c:ty, |$x:ident| $widen:expr, |$y:ident| $narrow:expr, |$p:ident| $load8:expr);* $(;)?) => {$(
+    ($($t:ty => $c:ty, |$x:ident| $widen:expr, |$y:ident| $narrow:expr, |$p:ident| $load8:expr $(, $can:path, $dots:path)?);* $(;)?) => {$(
         impl Source for $t {
             type Compute = $c;
             type Plain = $t;
@@ -54,6 +75,13 @@ macro_rules! source {
             unsafe fn load8($p: *const $t) -> __m256i {
                 $load8
             }
+            $(
+                #[cfg(target_arch = "x86_64")]
+                #[inline]
+                unsafe fn four_dots(x: *const $t, y: &[*const $t; 4], n: usize) -> Option<[$c; 4]> {
+                    $can().map(|_| $dots(x.cast(), y.map(|y| y.cast()), n))
+                }
+            )?
         }
     )*};
 }
@@ -66,9 +94,88 @@ source! {
     i8 => i32, |x| x as i32, |y| y as i8, |p| _mm256_cvtepi8_epi32(_mm_loadl_epi64(p.cast()));
     i16 => i32, |x| x as i32, |y| y as i16, |p| _mm256_cvtepi16_epi32(_mm_loadu_si128(p.cast()));
     half::bf16 => f32, |x| f32::from_bits((x.to_bits() as u32) << 16), |y| narrow_bf16(y),
-        |p| _mm256_slli_epi32::<16>(_mm256_cvtepu16_epi32(_mm_loadu_si128(p.cast())));
+        |p| _mm256_slli_epi32::<16>(_mm256_cvtepu16_epi32(_mm_loadu_si128(p.cast()))), pairs, four_dots_of_pairs;
     half::f16 => f32, |x| widen_f16(x), |y| half::f16::from_f32(y),
-        |p| _mm256_castps_si256(_mm256_cvtph_ps(_mm_loadu_si128(p.cast())));
+        |p| _mm256_castps_si256(_mm256_cvtph_ps(_mm_loadu_si128(p.cast()))), wide, four_dots_of_halves;
+}
+
+/// Four dot products of bfloat16, two steps of 32 elements at a time; an odd rest is filled up with zeros.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+unsafe fn four_dots_of_pairs(x: *const u16, y: [*const u16; 4], n: usize) -> [f32; 4] {
+    unsafe fn add(sum: __m512, x: __m512i, y: __m512i) -> __m512 {
+        let pairs = |v: __m512i| -> __m512bh { core::mem::transmute(v) };
+        _mm512_dpbf16_ps(sum, pairs(x), pairs(y))
+    }
+    let mut sums = [[_mm512_setzero_ps(); 4]; 2];
+    let mut i = 0;
+    while i + 64 <= n {
+        for half in 0..2 {
+            let at = i + 32 * half;
+            let x = _mm512_loadu_epi16(x.add(at).cast());
+            for (sum, y) in sums[half].iter_mut().zip(y) {
+                *sum = add(*sum, x, _mm512_loadu_epi16(y.add(at).cast()));
+            }
+        }
+        i += 64;
+    }
+    while i < n {
+        let mask = u32::MAX >> (32 - (n - i).min(32));
+        let x = _mm512_maskz_loadu_epi16(mask, x.add(i).cast());
+        for (sum, y) in sums[0].iter_mut().zip(y) {
+            *sum = add(*sum, x, _mm512_maskz_loadu_epi16(mask, y.add(i).cast()));
+        }
+        i += 32;
+    }
+    std::array::from_fn(|j| _mm512_reduce_add_ps(_mm512_add_ps(sums[0][j], sums[1][j])))
+}
+
+/// [`Source::narrow_block`] by the processor's own conversion.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+unsafe fn narrow_pairs(src: *const f32, [rows, cols]: [usize; 2], dst: *mut u16, step: isize) {
+    for i in 0..rows {
+        let (src, dst) = (src.add(i * cols), dst.wrapping_offset(i as isize * step));
+        for j in (0..cols).step_by(16) {
+            let mask = u16::MAX >> (16 - (cols - j).min(16));
+            let y = _mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(mask, src.add(j)));
+            _mm256_mask_storeu_epi16(dst.add(j).cast(), mask, core::mem::transmute::<__m256bh, __m256i>(y));
+        }
+    }
+}
+
+/// Four dot products of float16, two steps of 16 elements at a time.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+unsafe fn four_dots_of_halves(x: *const u16, y: [*const u16; 4], n: usize) -> [f32; 4] {
+    let wide = |v: __m256i| _mm512_cvtph_ps(v);
+    let mut sums = [[_mm512_setzero_ps(); 4]; 2];
+    let mut i = 0;
+    while i + 32 <= n {
+        for half in 0..2 {
+            let at = i + 16 * half;
+            let x = wide(_mm256_loadu_epi16(x.add(at).cast()));
+            for (sum, y) in sums[half].iter_mut().zip(y) {
+                *sum = _mm512_fmadd_ps(x, wide(_mm256_loadu_epi16(y.add(at).cast())), *sum);
+            }
+        }
+        i += 32;
+    }
+    while i < n {
+        let mask = u16::MAX >> (16 - (n - i).min(16));
+        let x = wide(_mm256_maskz_loadu_epi16(mask, x.add(i).cast()));
+        for (sum, y) in sums[0].iter_mut().zip(y) {
+            *sum = _mm512_fmadd_ps(x, wide(_mm256_maskz_loadu_epi16(mask, y.add(i).cast())), *sum);
+        }
+        i += 16;
+    }
+    std::array::from_fn(|j| _mm512_reduce_add_ps(_mm512_add_ps(sums[0][j], sums[1][j])))
+}
+
+/// Whether [`four_dots_of_halves`] can run.
+#[cfg(target_arch = "x86_64")]
+fn wide() -> Option<()> {
+    (crate::simd::level() == crate::simd::Level::Avx512).then_some(())
 }
 
 /// A bfloat16 whose products are summed two by two, where the processor has an instruction for that: a float32 that the
@@ -84,6 +191,18 @@ impl Source for Pair {
     #[inline]
     fn kernels() -> &'static Kernels<f32> {
         pairs().unwrap_or_else(<f32 as Compute>::kernels)
+    }
+    #[inline]
+    fn in_steps(p: *const Pair, [rs, cs]: [isize; 2], k: usize) -> bool {
+        cs == 1 && rs % 2 == 0 && k.is_multiple_of(2) && (p as usize).is_multiple_of(4)
+    }
+    #[inline]
+    unsafe fn narrow_block(src: *const f32, size: [usize; 2], dst: *mut half::bf16, step: isize, beta: f32) {
+        #[cfg(target_arch = "x86_64")]
+        if beta == 0.0 && pairs().is_some() {
+            return narrow_pairs(src, size, dst.cast(), step);
+        }
+        narrow_tile::<half::bf16>(src, size, dst, step, beta)
     }
     #[inline(always)]
     unsafe fn read(p: *const Pair, next: isize, last: bool) -> f32 {
@@ -202,6 +321,32 @@ simd_fn! {
             let to = dst.add(p * width);
             for l in 0..lanes {
                 *to.add(l) = S::read(from.add(l), next, false);
+            }
+        }
+    }
+}
+
+simd_fn! {
+    /// [`narrow_row`] for rows of `cols`, dense at `src` and `step` apart at `dst`.
+    pub(crate) unsafe fn narrow_tile<S: Source>(
+        src: *const S::Compute,
+        size: [usize; 2],
+        dst: *mut S,
+        step: isize,
+        beta: S::Compute,
+    ) {
+        let [rows, cols] = size;
+        for i in 0..rows {
+            let (src, dst) = (src.add(i * cols), dst.wrapping_offset(i as isize * step));
+            if beta == S::Compute::ZERO {
+                for j in 0..cols {
+                    *dst.add(j) = S::narrow(*src.add(j));
+                }
+            } else {
+                for j in 0..cols {
+                    let old = (*dst.add(j)).widen();
+                    *dst.add(j) = S::narrow(S::Compute::add(*src.add(j), S::Compute::mul(beta, old)));
+                }
             }
         }
     }

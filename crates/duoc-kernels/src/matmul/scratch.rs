@@ -73,6 +73,14 @@ impl Scratch {
         })
     }
 
+    /// As [`Scratch::take`], for work that cannot be done without: ends the program as a `Vec` would.
+    pub fn take_or_end(purpose: Purpose, bytes: usize) -> Scratch {
+        Scratch::take(purpose, bytes).unwrap_or_else(|| match Layout::from_size_align(bytes, 64) {
+            Ok(layout) => std::alloc::handle_alloc_error(layout),
+            Err(_) => unreachable!("memory of this size exists"),
+        })
+    }
+
     /// The first byte.
     pub fn ptr<T>(&self) -> *mut T {
         self.memory

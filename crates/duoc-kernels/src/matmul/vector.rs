@@ -11,6 +11,12 @@ pub(crate) trait Num: Copy + Send + Sync + PartialEq + 'static {
     const ONE: Self;
     /// Whether sums are the same in any order.
     const EXACT: bool;
+    /// Builds of what is not a product of matrices: integers are rare there, float64 is not frequent.
+    const LEVELS: u8 = match (Self::EXACT, size_of::<Self>()) {
+        (true, _) => 1,
+        (false, 8) => 2,
+        _ => 3,
+    };
     /// `a * b` (wrapping for integers).
     fn mul(a: Self, b: Self) -> Self;
     /// `a + b` (wrapping for integers).

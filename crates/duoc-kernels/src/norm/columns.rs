@@ -78,6 +78,7 @@ unsafe fn per_column<N: Float>(from: *const u8, begin: usize, width: usize, defa
 }
 
 simd_fn! {
+    [<T::Num as Number>::LEVELS]
     unsafe fn forward_tile<T: Stored>(rows: usize, columns: usize, s: Statistics, o: &Operands, begin: usize, end: usize) {
         let width = end - begin;
         let x = (o.x as *const T).add(begin);
@@ -119,6 +120,7 @@ simd_fn! {
 }
 
 simd_fn! {
+    [<T::Num as Number>::LEVELS]
     unsafe fn backward_tile<T: Stored>(rows: usize, columns: usize, s: Statistics, o: &Operands, begin: usize, end: usize) {
         let width = end - begin;
         let (g, x) = ((o.grad as *const T).add(begin), (o.x as *const T).add(begin));

@@ -152,6 +152,7 @@ unsafe fn moments<T: Stored>(q: &Groups, x: *const T, u: usize) -> (f64, f64) {
 }
 
 simd_fn! {
+    [<T::Num as Number>::LEVELS]
     unsafe fn forward_units<T: Stored>(q: &Groups, s: Statistics, o: &Operands, begin: usize, end: usize) {
         let (x, y) = (o.x as *const T, o.out as *mut T);
         let (weight, bias) = (o.weight as *const T::Num, o.bias as *const T::Num);
@@ -211,6 +212,7 @@ pub unsafe fn backward(dtype: DType, groups: &Groups, statistics: Statistics, o:
 }
 
 simd_fn! {
+    [<T::Num as Number>::LEVELS]
     unsafe fn backward_units<T: Stored>(q: &Groups, s: Statistics, o: &Operands, sums: Shared<[f64; 2]>, begin: usize, end: usize) {
         let (g, x, dx) = (o.grad as *const T, o.x as *const T, o.out as *mut T);
         let weight = o.weight as *const T::Num;

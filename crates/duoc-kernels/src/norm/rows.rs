@@ -74,6 +74,7 @@ pub unsafe fn forward(dtype: DType, rows: &Rows, f: &Forward) -> bool {
 }
 
 simd_fn! {
+    [<T::Num as Number>::LEVELS]
     unsafe fn forward_rows<T: Stored>(r: &Rows, f: &Forward, begin: usize, end: usize) {
         let n = r.n;
         let (weight, bias) = (f.weight as *const T::Num, f.bias as *const T::Num);
@@ -150,6 +151,7 @@ pub unsafe fn backward(dtype: DType, rows: &Rows, b: &Backward) -> bool {
 }
 
 simd_fn! {
+    [<T::Num as Number>::LEVELS]
     unsafe fn backward_rows<T: Stored>(r: &Rows, b: &Backward, begin: usize, end: usize, partial: *mut f64, sums: bool) {
         let n = r.n;
         let weight = b.weight as *const T::Num;

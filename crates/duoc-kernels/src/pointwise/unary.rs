@@ -176,7 +176,7 @@ unary_rows! {
     /// `sqrt(x)`.
     Sqrt float |x, p| x.sqrt(), 3;
     /// `1 / sqrt(x)`.
-    Rsqrt float |x, p| T::ONE / x.sqrt(), 5;
+    Rsqrt float |x, p| T::ONE / x.sqrt(), 4;
     /// `1 / x`.
     Reciprocal float |x, p| T::ONE / x, 2;
     /// `x * x`.
@@ -304,6 +304,8 @@ unary_rows! {
             x
         }
     }, 5;
+    /// The angle in the complex plane: pi below 0, else 0, NaN kept.
+    Angle float |x, p| if x.nan() { x } else if x < T::ZERO { c(std::f64::consts::PI) } else { T::ZERO }, 1;
     /// Degrees to radians.
     Deg2Rad float |x, p| x * c(std::f64::consts::PI / 180.0), 1;
     /// Radians to degrees.

@@ -71,7 +71,7 @@ fn divisor_of<N: Average>(w: &Windows, divisor: Option<i64>, d: usize, h: usize,
 }
 
 simd_fn! {
-    unsafe fn average_rows<T: Mean>(w: &Windows, divisor: Option<i64>, src: *const T, dst: *mut T, begin: usize, end: usize) {
+    [<T::Num as Number>::LEVELS] unsafe fn average_rows<T: Mean>(w: &Windows, divisor: Option<i64>, src: *const T, dst: *mut T, begin: usize, end: usize) {
         let [depth, height, width] = &w.axes;
         let (rows, columns) = (height.start.len(), width.start.len());
         let at_once = w.row_at_once();
@@ -138,7 +138,7 @@ unsafe fn line<T: Mean, const S: usize>(sum: &mut [T::Num], row: *const T, strid
 }
 
 simd_fn! {
-    unsafe fn average_plane_backward<T: Mean>(w: &Windows, divisor: Option<i64>, grad: *const T, dst: *mut T) {
+    [<T::Num as Number>::LEVELS] unsafe fn average_plane_backward<T: Mean>(w: &Windows, divisor: Option<i64>, grad: *const T, dst: *mut T) {
         let volume = w.volume();
         if size_of::<T>() == 2 {
             let mut sums = vec![T::Num::ZERO; volume];

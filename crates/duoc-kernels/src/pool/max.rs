@@ -48,7 +48,7 @@ impl<T: Cell> Max for (T, Indexed) {
 type Num<O> = <<O as Max>::T as Elem>::Num;
 
 simd_fn! {
-    unsafe fn max_rows<O: Max>(w: &Windows, src: *const O::T, dst: *mut O::T, indices: *mut i64, begin: usize, end: usize) {
+    [<Num<O> as Number>::LEVELS] unsafe fn max_rows<O: Max>(w: &Windows, src: *const O::T, dst: *mut O::T, indices: *mut i64, begin: usize, end: usize) {
         let [depth, height, width] = &w.axes;
         let (rows, columns) = (height.start.len(), width.start.len());
         let at_once = w.row_at_once();

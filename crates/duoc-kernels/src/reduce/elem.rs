@@ -21,6 +21,8 @@ pub(crate) trait Number: Copy + Send + Sync + PartialOrd + PartialEq + 'static {
     const HIGHEST: Self;
     /// Zero.
     const ZERO: Self;
+    /// Builds of functions that are rare for integers and seldom for float64.
+    const LEVELS: u8;
     /// One.
     const ONE: Self;
     /// Whether the value is not a number.
@@ -28,12 +30,15 @@ pub(crate) trait Number: Copy + Send + Sync + PartialOrd + PartialEq + 'static {
     /// The larger one; NaN if either is NaN.
     #[inline(always)]
     fn max(self, other: Self) -> Self {
-        if other > self || other.is_nan() { other } else { self }
+        // One masked instruction after the test: `self > other` alone chooses NaN on the right, as the hardware does.
+        let larger = if self > other { self } else { other };
+        if self.is_nan() { self } else { larger }
     }
     /// The smaller one; NaN if either is NaN.
     #[inline(always)]
     fn min(self, other: Self) -> Self {
-        if other < self || other.is_nan() { other } else { self }
+        let smaller = if self < other { self } else { other };
+        if self.is_nan() { self } else { smaller }
     }
     /// The sum; integers wrap.
     fn add(self, other: Self) -> Self;
@@ -85,11 +90,12 @@ impl Value {
 }
 
 macro_rules! float {
-    ($t:ident) => {
+    ($t:ident, $levels:literal) => {
         impl Number for $t {
             const LOWEST: Self = $t::NEG_INFINITY;
             const HIGHEST: Self = $t::INFINITY;
             const ZERO: Self = 0.0;
+            const LEVELS: u8 = $levels;
             const ONE: Self = 1.0;
             #[inline(always)]
             fn is_nan(self) -> bool {
@@ -110,8 +116,8 @@ macro_rules! float {
         }
     };
 }
-float!(f32);
-float!(f64);
+float!(f32, 3);
+float!(f64, 2);
 
 macro_rules! int {
     ($($t:ident)+) => { $(
@@ -119,6 +125,7 @@ macro_rules! int {
             const LOWEST: Self = $t::MIN;
             const HIGHEST: Self = $t::MAX;
             const ZERO: Self = 0;
+            const LEVELS: u8 = 1;
             const ONE: Self = 1;
             #[inline(always)]
             fn is_nan(self) -> bool {

@@ -31,6 +31,8 @@ pub(super) trait Fold: 'static {
     type Acc: Copy;
     /// The neutral element of `join`.
     const START: Self::W;
+    /// Builds: what waits for memory with half the width too has none for AVX-512.
+    const LEVELS: u8;
     /// An element's contribution.
     fn lift(x: Self::T, p: &Params) -> Self::W;
     fn join(a: Self::W, b: Self::W) -> Self::W;
@@ -161,7 +163,7 @@ unsafe fn rows_at_level<F: Fold>(
 }
 
 simd_fn! {
-    /// See [`Kernel::rows`].
+    [F::LEVELS] /// See [`Kernel::rows`].
     pub(super) unsafe fn rows<F: Fold>(src: *const u8, step: isize, outs: usize, n: usize, base: usize, acc: *mut u8, p: &Params) {
         rows_at_level::<F>(src, step, outs, n, base, acc, p)
     }
@@ -229,7 +231,7 @@ unsafe fn cols_at_level<F: Fold>(
 }
 
 simd_fn! {
-    /// See [`Kernel::cols`].
+    [F::LEVELS] /// See [`Kernel::cols`].
     pub(super) unsafe fn cols<F: Fold>(src: *const u8, row: isize, rows: usize, cols: usize, base: usize, acc: *mut u8, p: &Params) {
         cols_at_level::<F>(src, row, rows, cols, base, acc, p)
     }
@@ -251,7 +253,7 @@ unsafe fn finish<F: Fold>(acc: *const u8, count: usize, dst: [*mut u8; 2], strid
 
 /// Declares folds over a generic element.
 macro_rules! fold {
-    ($(#[$meta:meta])* $name:ident<$E:ident: $bound:path>, $T:ty, $W:ty, $Acc:ty, $start:expr,
+    ($(#[$meta:meta])* $name:ident<$E:ident: $bound:path>, $T:ty, $W:ty, $Acc:ty, $levels:literal, $start:expr,
      |$x:ident, $p:ident| $lift:expr, |$a:ident, $b:ident| $join:expr,
      |$w:ident| $widen:expr, |$c:ident, $d:ident| $merge:expr, |$r:ident, $q:ident| $finish:expr) => {
         $(#[$meta])*
@@ -261,6 +263,7 @@ macro_rules! fold {
             type W = $W;
             type Acc = $Acc;
             const START: $W = $start;
+            const LEVELS: u8 = $levels;
             #[inline(always)]
             fn lift($x: $T, $p: &Params) -> $W { let _ = $p; $lift }
             #[inline(always)]
@@ -320,43 +323,43 @@ macro_rules! int_elem {
 int_elem! { u8 => i32 i8 => i32 i16 => i32 i32 => i64 i64 => i64 }
 
 fold! { /// Sum of floats.
-SumFloat<E: FloatElem>, E, E::Num, f64, E::Num::ZERO,
+SumFloat<E: FloatElem>, E, E::Num, f64, 3, E::Num::ZERO,
 |x, p| x.load(), |a, b| a.add(b), |w| w.into(), |a, b| a + b, |r, p| Value::Float(r) }
 fold! { /// Sum of floats, NaN counted as zero.
-NanSum<E: FloatElem>, E, E::Num, f64, E::Num::ZERO,
+NanSum<E: FloatElem>, E, E::Num, f64, 2, E::Num::ZERO,
 |x, p| { let x = x.load(); if x.is_nan() { E::Num::ZERO } else { x } }, |a, b| a.add(b), |w| w.into(), |a, b| a + b, |r, p| Value::Float(r) }
 fold! { /// Wrapping sum of integers.
-SumInt<E: IntElem>, E, E::Lane, i64, E::Lane::ZERO,
+SumInt<E: IntElem>, E, E::Lane, i64, 2, E::Lane::ZERO,
 |x, p| x.lane(), |a, b| a.add(b), |w| w.into(), |a, b| a.wrapping_add(b), |r, p| Value::Int(r) }
 fold! { /// Product of floats.
-ProdFloat<E: FloatElem>, E, E::Num, E::Num, E::Num::ONE,
+ProdFloat<E: FloatElem>, E, E::Num, E::Num, 2, E::Num::ONE,
 |x, p| x.load(), |a, b| a.mul(b), |w| w, |a, b| a.mul(b), |r, p| r.value() }
 fold! { /// Wrapping product of integers.
-ProdInt<E: IntElem>, E, i64, i64, 1,
+ProdInt<E: IntElem>, E, i64, i64, 2, 1,
 |x, p| x.load().into(), |a, b| a.wrapping_mul(b), |w| w, |a, b| a.wrapping_mul(b), |r, p| Value::Int(r) }
 fold! { /// Largest value; NaN wins.
-Max<E: Elem>, E, E::Num, E::Num, E::Num::LOWEST,
+Max<E: Elem>, E, E::Num, E::Num, 3, E::Num::LOWEST,
 |x, p| x.load(), |a, b| a.max(b), |w| w, |a, b| a.max(b), |r, p| r.value() }
 fold! { /// Smallest value; NaN wins.
-Min<E: Elem>, E, E::Num, E::Num, E::Num::HIGHEST,
+Min<E: Elem>, E, E::Num, E::Num, 3, E::Num::HIGHEST,
 |x, p| x.load(), |a, b| a.min(b), |w| w, |a, b| a.min(b), |r, p| r.value() }
 fold! { /// How many elements are not zero, as a float.
-Norm0<E: FloatElem>, E, E::Num, f64, E::Num::ZERO,
+Norm0<E: FloatElem>, E, E::Num, f64, 2, E::Num::ZERO,
 |x, p| if x.load() == E::Num::ZERO { E::Num::ZERO } else { E::Num::ONE }, |a, b| a.add(b), |w| w.into(), |a, b| a + b, |r, p| Value::Float(r) }
 fold! { /// `sum |x|`.
-Norm1<E: FloatElem>, E, E::Num, f64, E::Num::ZERO,
+Norm1<E: FloatElem>, E, E::Num, f64, 2, E::Num::ZERO,
 |x, p| x.load().abs(), |a, b| a.add(b), |w| w.into(), |a, b| a + b, |r, p| Value::Float(r) }
 fold! { /// `sqrt(sum x^2)`.
-Norm2<E: FloatElem>, E, E::Num, f64, E::Num::ZERO,
+Norm2<E: FloatElem>, E, E::Num, f64, 3, E::Num::ZERO,
 |x, p| { let x = x.load(); x.mul(x) }, |a, b| a.add(b), |w| w.into(), |a, b| a + b, |r, p| Value::Float(r.sqrt()) }
 fold! { /// `(sum |x|^p)^(1/p)`.
-NormP<E: FloatElem>, E, E::Num, f64, E::Num::ZERO,
+NormP<E: FloatElem>, E, E::Num, f64, 2, E::Num::ZERO,
 |x, p| x.load().abs().powf(p.p), |a, b| a.add(b), |w| w.into(), |a, b| a + b, |r, p| Value::Float(r.powf(1.0 / p.p)) }
 fold! { /// `max |x|`; NaN wins.
-NormMax<E: FloatElem>, E, E::Num, E::Num, E::Num::ZERO,
+NormMax<E: FloatElem>, E, E::Num, E::Num, 2, E::Num::ZERO,
 |x, p| x.load().abs(), |a, b| a.max(b), |w| w, |a, b| a.max(b), |r, p| r.value() }
 fold! { /// `min |x|`; NaN wins.
-NormMin<E: FloatElem>, E, E::Num, E::Num, E::Num::HIGHEST,
+NormMin<E: FloatElem>, E, E::Num, E::Num, 2, E::Num::HIGHEST,
 |x, p| x.load().abs(), |a, b| a.min(b), |w| w, |a, b| a.min(b), |r, p| r.value() }
 
 /// The bits of an element, for reductions that only ask whether it is zero. `Params::mask` leaves out a float's sign.
@@ -388,13 +391,13 @@ macro_rules! bits {
 bits!(u8 u16 u32 u64);
 
 fold! { /// Whether any element is not zero.
-Any<B: Bits>, B, B, B, B::ZERO,
+Any<B: Bits>, B, B, B, 2, B::ZERO,
 |x, p| x.nonzero(p.mask), |a, b| a.or(b), |w| w, |a, b| a.or(b), |r, p| Value::Int(r.small() as i64) }
 fold! { /// Whether every element is not zero.
-All<B: Bits>, B, B, B, B::ONE,
+All<B: Bits>, B, B, B, 2, B::ONE,
 |x, p| x.nonzero(p.mask), |a, b| a.and(b), |w| w, |a, b| a.and(b), |r, p| Value::Int(r.small() as i64) }
 fold! { /// How many elements are not zero.
-CountNonzero<B: Bits>, B, u32, i64, 0,
+CountNonzero<B: Bits>, B, u32, i64, 2, 0,
 |x, p| x.nonzero(p.mask).small(), |a, b| a + b, |w| w as i64, |a, b| a + b, |r, p| Value::Int(r) }
 
 /// The bits that decide whether an element of `dtype` is zero.

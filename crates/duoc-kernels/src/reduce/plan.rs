@@ -13,6 +13,7 @@ use std::mem::MaybeUninit;
 use super::{Kept, Params, Reduced, Reduction};
 use crate::copy::{take_row, transpose};
 use crate::math::half as convert;
+use crate::matmul::scratch::{Purpose, Scratch as Memory};
 use crate::par;
 
 /// Most outputs that one task accumulates at once.
@@ -134,6 +135,8 @@ pub(super) unsafe fn run(kernel: &Kernel, geometry: &Reduction, src: *const u8, 
         && (!narrow || (dense_rows && !kernel.ordered));
     let fold = if columns && narrow { 256 / along.size } else { 1 };
     let tile = match columns {
+        // Few columns of float16, so that many rows of them fit into a pack: its sums are merged once per pack.
+        true if kernel.half => along.size.min(TILE / 8),
         true => along.size.min(TILE),
         false => (PANEL / count.max(1)).clamp(1, 256).min(along.size),
     };
@@ -274,7 +277,7 @@ impl Plan<'_> {
             }
         } else if n > 1 && n < SHORT && count >= 16 && run == size && !half {
             // Short dense runs: turned into columns.
-            let mut pack = Pack::new();
+            let pack = Pack::new();
             let row = count * self.kernel.size;
             transpose::block(
                 pack.ptr(),
@@ -295,9 +298,10 @@ impl Plan<'_> {
 
     /// Runs with gaps or of float16: as many outputs at a time as the pack holds are gathered, then reduced as dense
     /// runs; long runs of float16 piece by piece.
+    #[inline(never)]
     unsafe fn packed_rows(&self, src: *const u8, count: usize, n: usize, base: usize, acc: *mut u8) {
         let seen = self.seen();
-        let mut pack = Pack::new();
+        let pack = Pack::new();
         let piece = if self.kernel.half { HALF_RUN } else { RUN };
         let batch = (piece / n.max(1)).max(1);
         for o in (0..count).step_by(batch) {
@@ -326,10 +330,11 @@ impl Plan<'_> {
     }
 
     /// Columns with gaps or of float16: as many rows at a time as the pack holds are gathered.
+    #[inline(never)]
     unsafe fn packed_cols(&self, src: *const u8, count: usize, n: usize, base: usize, acc: *mut u8) {
         let seen = self.seen();
-        let mut pack = Pack::new();
-        let mut more = Scratch::<TILE>::new();
+        let pack = Pack::new();
+        let more = Memory::take_or_end(Purpose::Sums, count * MAX_ACC.max(self.kernel.acc));
         let batch = (RUN / count).max(1);
         let mut first = 0;
         loop {
@@ -384,6 +389,7 @@ impl Plan<'_> {
     }
 
     /// Dense narrow rows, `fold` of them read as one wide row; the column groups are merged in order.
+    #[inline(never)]
     unsafe fn folded(&self, src: *const u8, count: usize, n: usize, acc: *mut u8) {
         let mut wide = Scratch::<256>::new();
         let wide = wide.ptr();
@@ -403,17 +409,16 @@ impl Plan<'_> {
     }
 }
 
-/// Elements gathered from a layout with gaps.
-#[repr(align(64))]
-struct Pack([MaybeUninit<u8>; RUN * 8]);
+/// Elements gathered from a layout with gaps. Not on the stack: a frame of this size is touched page by page at every
+/// call, even by those units that need no pack.
+struct Pack(Memory);
 
 impl Pack {
-    #[inline(always)]
     fn new() -> Pack {
-        Pack([MaybeUninit::uninit(); RUN * 8])
+        Pack(Memory::take_or_end(Purpose::Line, RUN * 8))
     }
-    fn ptr(&mut self) -> *mut u8 {
-        self.0.as_mut_ptr() as *mut u8
+    fn ptr(&self) -> *mut u8 {
+        self.0.ptr()
     }
 }
 

@@ -209,11 +209,8 @@ struct Room<E> {
 
 impl<E> Room<E> {
     fn take(purpose: Purpose, len: usize) -> Room<E> {
-        let Ok(layout) = std::alloc::Layout::array::<E>(len) else {
-            unreachable!("a line of this length exists")
-        };
         Room {
-            scratch: Scratch::take(purpose, layout.size()).unwrap_or_else(|| std::alloc::handle_alloc_error(layout)),
+            scratch: Scratch::take_or_end(purpose, len * size_of::<E>()),
             len,
             element: std::marker::PhantomData,
         }

@@ -1,5 +1,7 @@
 //! Radix sort of packed (key, position) integers.
 
+use std::mem::MaybeUninit;
+
 /// Lines shorter than this are sorted by comparison.
 pub(super) const SHORT: usize = 512;
 /// Lines from this length on are sorted by wide digits: fewer passes over the items, longer tables.
@@ -25,8 +27,11 @@ pub(super) fn sort(items: &mut [u64], other: &mut [u64], bits: u32) -> bool {
     let width = bits.div_ceil(passes as u32);
     let buckets = 1usize << width;
     let digit = |item: u64, pass: usize| (item >> (32 + width * pass as u32)) as usize & (buckets - 1);
-    let mut room = [0u32; 3 << WIDE];
+    let mut room = [const { MaybeUninit::<u32>::uninit() }; 3 << WIDE];
     let counts = &mut room[..passes * buckets];
+    counts.fill(MaybeUninit::new(0));
+    // SAFETY: filled just now.
+    let counts = unsafe { &mut *(counts as *mut [MaybeUninit<u32>] as *mut [u32]) };
     for item in items.iter() {
         for p in 0..passes {
             // SAFETY: a digit is below `buckets`.
