@@ -110,6 +110,13 @@ fn pair_of(list: &[i64; 2]) -> String {
 fn im2col_body(x: &Tensor, kernel: &[i64], dilation: &[i64], padding: &[i64], stride: &[i64]) -> Result<Tensor> {
     let g = Geometry::new(kernel, dilation, padding, stride)?;
     let nd = x.dim();
+    ensure!(
+        nd > 2,
+        Index,
+        "Dimension out of range (expected to be in range of [-{}, {}], but got 2)",
+        nd.max(1),
+        nd.max(1) - 1
+    );
     let filled = |from: usize| x.shape()[from..].iter().all(|n| *n > 0);
     ensure!(
         nd == 3 && filled(0) || nd == 4 && filled(1),

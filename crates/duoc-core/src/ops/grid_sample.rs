@@ -459,6 +459,13 @@ fn affine_grid_generator_body(theta: &Tensor, size: &[i64], align: bool) -> Resu
     );
     let k = size.len() - 2;
     let spatial = ints_to_sizes(&size[2..])?;
+    ensure!(
+        theta.dim() > 2,
+        Index,
+        "Dimension out of range (expected to be in range of [-{}, {}], but got 2)",
+        theta.dim().max(1),
+        theta.dim().max(1) - 1
+    );
     ensure!(theta.dim() == 3, Runtime, "batch2 must be a 3D tensor");
     let batch = size[0];
     ensure!(

@@ -110,18 +110,18 @@ fn pixel_unshuffle_body(x: &Tensor, r: i64) -> Result<Tensor> {
         Runtime,
         "pixel_unshuffle expects width to be divisible by downscale_factor, but input.size(-1)={w} is not divisible by {r}"
     );
+    if x.numel() == 0 {
+        // As PyTorch has it: nothing is rearranged, the shape included.
+        return super::copy::clone(x, None);
+    }
     let Some(channels) = r.checked_mul(r).and_then(|n| n.checked_mul(c)) else {
         crate::bail!(Runtime, "pixel_unshuffle: the size of the result overflows")
     };
     let lead: i64 = sizes[..nd - 3].iter().product();
     let mut shape = Dims::from(&x.shape()[..nd - 3]);
     shape.extend([channels, h / r, w / r].map(|n| n as usize));
-    let out = if x.numel() == 0 {
-        Tensor::uninit(&shape, x.dtype())?
-    } else {
-        let split = [lead, c, h / r, r, w / r, r];
-        rearranged(x, &split, &[0, 1, 3, 5, 2, 4], &ints(&shape))?
-    };
+    let split = [lead, c, h / r, r, w / r, r];
+    let out = rearranged(x, &split, &[0, 1, 3, 5, 2, 4], &ints(&shape))?;
     out.record("PixelUnshuffleBackward0", [x], |_| {
         move |_: &Ctx, g: &Tensor| pixel_shuffle(g, r)
     })
