@@ -355,13 +355,6 @@ pub fn wrap_dim(dim: i64, ndim: usize) -> Result<usize> {
 
 /// Sizes as given by a caller: none may be negative.
 pub fn sizes(size: &[i64]) -> Result<Dims> {
-    ensure!(
-        size.len() <= duoc_kernels::nd::MAX_DIMS,
-        Runtime,
-        "tensors have at most {} dimensions, got a size with {}",
-        duoc_kernels::nd::MAX_DIMS,
-        size.len()
-    );
     size.iter()
         .map(|n| {
             usize::try_from(*n)

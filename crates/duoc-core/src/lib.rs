@@ -20,6 +20,7 @@ pub mod storage;
 pub mod stub;
 pub mod sys;
 pub mod tensor;
+pub mod warning;
 
 pub use device::{Device, LayoutKind, MemoryFormat};
 pub use duoc_kernels::DType;

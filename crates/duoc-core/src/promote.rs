@@ -229,17 +229,23 @@ impl Promotion {
 /// The result dtype of an operation on these tensors, as `torch.result_type` extended to any number. For pairs that
 /// PyTorch does not promote see [`promote_types`]; [`try_result_type`] gives the error.
 pub fn result_type(tensors: &[&Tensor]) -> DType {
-    if let [a, b] = tensors {
-        // The common case costs two comparisons.
-        if a.dtype() == b.dtype() && (!a.is_wrapped_number() || !b.is_wrapped_number()) {
-            return a.dtype();
-        }
+    same_dtype(tensors).unwrap_or_else(|| tensors.iter().fold(Promotion::default(), |p, t| p.tensor(t)).finish())
+}
+
+/// The common case: two operands of one dtype cost two comparisons.
+#[inline]
+fn same_dtype(tensors: &[&Tensor]) -> Option<DType> {
+    match tensors {
+        [a, b] if a.dtype() == b.dtype() && !(a.is_wrapped_number() && b.is_wrapped_number()) => Some(a.dtype()),
+        _ => None,
     }
-    tensors.iter().fold(Promotion::default(), |p, t| p.tensor(t)).finish()
 }
 
 /// As [`result_type`], or PyTorch's error.
 pub fn try_result_type(tensors: &[&Tensor]) -> Result<DType> {
+    if let Some(d) = same_dtype(tensors) {
+        return Ok(d);
+    }
     tensors
         .iter()
         .fold(Promotion::default(), |p, t| p.tensor(t))

@@ -4,13 +4,15 @@
 //! number first is a topological order: when a node runs, everything that feeds it has run. The engine is a loop over
 //! a heap, never recursion, and runs on the caller's thread; a backward started inside a backward has its own heap.
 
+use super::edge::{Edge, Leaf};
 use super::mode;
-use super::node::{Apply, Ctx, Edge, Grads, Node};
+use super::node::{Ctx, Grads, Node};
 use super::record::edge_of;
 use crate::shared::Shared;
 use crate::{DType, Result, Tensor, bail, catch, ensure};
 use smallvec::SmallVec;
 use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 /// How a backward pass is run.
@@ -172,12 +174,12 @@ enum Targets<'a> {
     Accumulate(&'a [Edge]),
 }
 
-/// A node waiting to run, ordered by its number.
-struct Ready(Arc<Node>);
+/// A node or leaf waiting to run, ordered by its number.
+struct Ready(u64, Edge);
 
 impl PartialEq for Ready {
     fn eq(&self, o: &Ready) -> bool {
-        self.0.seq == o.0.seq
+        self.0 == o.0
     }
 }
 impl Eq for Ready {}
@@ -188,10 +190,29 @@ impl PartialOrd for Ready {
 }
 impl Ord for Ready {
     fn cmp(&self, o: &Ready) -> std::cmp::Ordering {
-        self.0.seq.cmp(&o.0.seq)
+        self.0.cmp(&o.0)
     }
 }
 
+/// Spreads the numbers of nodes over a table: they are not chosen by an adversary, so one product is enough.
+#[derive(Default)]
+struct NumberHasher(u64);
+
+impl Hasher for NumberHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|b| self.write_u64(self.0 ^ u64::from(*b)));
+    }
+    fn write_u64(&mut self, n: u64) {
+        let product = u128::from(n) * 0x9e37_79b9_7f4a_7c15;
+        self.0 = (product >> 64) as u64 ^ product as u64;
+    }
+}
+
+type Numbers = HashSet<u64, BuildHasherDefault<NumberHasher>>;
+type Buffers = HashMap<u64, Buffer, BuildHasherDefault<NumberHasher>>;
 type Buffer = SmallVec<[Option<Tensor>; 1]>;
 
 fn run(roots: Vec<(Edge, Tensor)>, targets: Targets, options: Options) -> Result<Vec<Option<Tensor>>> {
@@ -205,66 +226,83 @@ fn run(roots: Vec<(Edge, Tensor)>, targets: Targets, options: Options) -> Result
     };
     let needed = (!matches!(targets, Targets::Leaves)).then(|| needed(&roots, wanted));
     let mut captured: Vec<Option<Tensor>> = vec![None; wanted.len()];
-    let mut buffers: HashMap<u64, Buffer> = HashMap::new();
+    let mut buffers = Buffers::default();
     let mut heap = BinaryHeap::new();
     for (edge, g) in roots {
         let g = fit_output(g, &edge, "the output")?;
         deliver(&mut buffers, &mut heap, &edge, g, create_graph)?;
     }
-    while let Some(Ready(node)) = heap.pop() {
-        let Some(mut grads) = buffers.remove(&node.seq) else {
+    while let Some(Ready(seq, at)) = heap.pop() {
+        let Some(mut grads) = buffers.remove(&seq) else {
             continue;
         };
         if let Some(needed) = &needed
-            && !needed.contains(&node.seq)
+            && !needed.contains(&seq)
         {
             continue;
         }
-        node.run_pre_hooks(&mut grads)?;
-        if let Apply::Accumulate(leaf) = &node.apply {
-            if let Some(g) = grads[0].take() {
-                let g = run_leaf_hooks(leaf, g)?;
+        let targets = wanted.iter().enumerate().filter(|(_, e)| e.seq() == seq);
+        let node = match &at {
+            Edge::Output(node, _) => node,
+            Edge::Leaf(leaf) => {
+                let Some(g) = arrive(leaf, &mut grads)? else { continue };
                 let mut is_target = wanted.is_empty();
-                for (i, e) in wanted.iter().enumerate() {
-                    if e.node.seq == node.seq {
-                        is_target = true;
-                        if !accumulate_leaves {
-                            captured[i] = Some(g.clone());
-                        }
+                for (i, _) in targets {
+                    is_target = true;
+                    if !accumulate_leaves {
+                        captured[i] = Some(g.clone());
                     }
                 }
                 if accumulate_leaves && is_target {
-                    accumulate(leaf, g)?;
+                    finish_leaf(leaf, g)?;
                 }
+                continue;
             }
-            continue;
-        }
-        for (i, e) in wanted.iter().enumerate() {
-            if e.node.seq == node.seq {
-                captured[i] = grads[e.slot].clone();
-            }
+        };
+        node.run_pre_hooks(&mut grads)?;
+        for (i, e) in targets {
+            captured[i] = grads[e.slot()].clone();
         }
         if let Some(needed) = &needed
-            && !node.edges.iter().flatten().any(|e| needed.contains(&e.node.seq))
+            && !node.edges().iter().flatten().any(|e| needed.contains(&e.seq()))
         {
             // A target with nothing wanted below it.
             continue;
         }
-        let results = call(&node, &grads, needed.as_ref())?;
+        let results = call(node, &grads, needed.as_ref())?;
         let results = node.run_post_hooks(results, &grads)?;
         drop(grads);
         if !keep {
             node.free_saved();
         }
-        for (i, g) in results.into_iter().enumerate() {
-            let (Some(g), Some(Some(edge))) = (g, node.edges.get(i)) else {
+        for (i, (g, edge)) in results.into_iter().zip(node.edges()).enumerate() {
+            let (Some(g), Some(edge)) = (g, edge) else {
                 continue;
             };
-            let g = fit_output(g, edge, &format_name(&node, i))?;
+            let g = fit_output(g, edge, &format_name(node, i))?;
             deliver(&mut buffers, &mut heap, edge, g, create_graph)?;
         }
     }
     Ok(captured)
+}
+
+/// The gradient of a leaf after its hooks.
+fn arrive(leaf: &Leaf, grads: &mut Buffer) -> Result<Option<Tensor>> {
+    if let Some(node) = leaf.known_accumulator() {
+        node.run_pre_hooks(grads)?;
+    }
+    grads[0].take().map(|g| run_leaf_hooks(leaf.tensor(), g)).transpose()
+}
+
+/// Adds to the gradient of a leaf, and tells those who asked to know.
+fn finish_leaf(leaf: &Leaf, g: Tensor) -> Result<()> {
+    match leaf.known_accumulator() {
+        None => accumulate(leaf.tensor(), g),
+        Some(node) => {
+            accumulate(leaf.tensor(), g.clone())?;
+            node.run_post_hooks(Grads::new(), &[Some(g)]).map(drop)
+        }
+    }
 }
 
 fn format_name(node: &Node, i: usize) -> Name<'_> {
@@ -292,45 +330,42 @@ impl Describe for str {
 }
 
 /// The numbers of the nodes from which some target is reached.
-fn needed(roots: &[(Edge, Tensor)], targets: &[Edge]) -> HashSet<u64> {
-    let mut all: Vec<Arc<Node>> = Vec::new();
-    let mut seen = HashSet::new();
-    let mut stack: Vec<Arc<Node>> = roots.iter().map(|(e, _)| e.node.clone()).collect();
-    while let Some(n) = stack.pop() {
-        if seen.insert(n.seq) {
-            stack.extend(n.edges.iter().flatten().map(|e| e.node.clone()));
-            all.push(n);
+fn needed(roots: &[(Edge, Tensor)], targets: &[Edge]) -> Numbers {
+    let mut all: Vec<&Edge> = Vec::new();
+    let mut seen = Numbers::default();
+    let mut stack: Vec<&Edge> = roots.iter().map(|(e, _)| e).collect();
+    while let Some(e) = stack.pop() {
+        if seen.insert(e.seq()) {
+            stack.extend(e.next().iter().flatten());
+            all.push(e);
         }
     }
     // Edges lead to lower numbers: in ascending order every successor is decided before its predecessor.
-    all.sort_unstable_by_key(|n| n.seq);
-    let mut needed: HashSet<u64> = targets.iter().map(|e| e.node.seq).collect();
-    for n in all {
-        if n.edges.iter().flatten().any(|e| needed.contains(&e.node.seq)) {
-            needed.insert(n.seq);
+    all.sort_unstable_by_key(|e| e.seq());
+    let mut needed: Numbers = targets.iter().map(Edge::seq).collect();
+    for e in all {
+        if e.next().iter().flatten().any(|e| needed.contains(&e.seq())) {
+            needed.insert(e.seq());
         }
     }
     needed
 }
 
-fn call(node: &Arc<Node>, grads: &[Option<Tensor>], needed: Option<&HashSet<u64>>) -> Result<Grads> {
-    let Apply::Function(f) = &node.apply else {
-        return Ok(Grads::new());
-    };
+fn call(node: &Arc<Node>, grads: &[Option<Tensor>], needed: Option<&Numbers>) -> Result<Grads> {
     if grads.iter().all(Option::is_none) {
         return Ok(Grads::new());
     }
     let wanted = |e: &Option<Edge>| match (e, needed) {
         (None, _) => false,
         (Some(_), None) => true,
-        (Some(e), Some(n)) => n.contains(&e.node.seq),
+        (Some(e), Some(n)) => n.contains(&e.seq()),
     };
     let ctx = Ctx {
         node,
-        needs: node.edges.iter().map(wanted).collect(),
+        needs: node.edges().iter().map(wanted).collect(),
     };
     // Formulas may use operators, which throw: the error comes back as a value here.
-    let results = catch(|| f(&ctx, grads))
+    let results = catch(|| (node.apply)(&ctx, grads))
         .and_then(|r| r)
         .map_err(|e| with_origin(e, node))?;
     if mode::is_anomaly_enabled() {
@@ -351,7 +386,7 @@ fn call(node: &Arc<Node>, grads: &[Option<Tensor>], needed: Option<&HashSet<u64>
 }
 
 fn with_origin(e: crate::Error, node: &Node) -> crate::Error {
-    match &node.origin {
+    match &node.head.origin {
         Some(o) => crate::Error::new(
             e.kind(),
             format!("{} The forward operation was recorded here: {o}", e.message()),
@@ -362,20 +397,20 @@ fn with_origin(e: crate::Error, node: &Node) -> crate::Error {
 
 /// Makes a gradient fit the output that it belongs to: sums over broadcast dimensions, converts the dtype.
 fn fit_output(g: Tensor, edge: &Edge, who: &(impl Describe + ?Sized)) -> Result<Tensor> {
-    let info = &edge.node.outputs[edge.slot];
-    if g.shape() == &info.shape[..] && g.dtype() == info.dtype {
+    let (shape, dtype) = (edge.shape(), edge.dtype());
+    if g.shape() == shape && g.dtype() == dtype {
         return Ok(g);
     }
-    if !expandable_to(&info.shape, g.shape()) {
+    if !expandable_to(shape, g.shape()) {
         bail!(
             Runtime,
             "{} - got {:?} but expected shape compatible with {:?}",
             who.describe(),
             g.shape(),
-            info.shape.as_slice()
+            shape
         );
     }
-    fit(g, &info.shape, info.dtype)
+    fit(g, shape, dtype)
 }
 
 /// Sums `g` down to `shape` and converts it to `dtype`.
@@ -402,17 +437,18 @@ fn expandable_to(shape: &[usize], to: &[usize]) -> bool {
 
 /// Adds a gradient to what waits for an output.
 fn deliver(
-    buffers: &mut HashMap<u64, Buffer>,
+    buffers: &mut Buffers,
     heap: &mut BinaryHeap<Ready>,
     edge: &Edge,
     g: Tensor,
     create_graph: bool,
 ) -> Result<()> {
-    let buffer = buffers.entry(edge.node.seq).or_insert_with(|| {
-        heap.push(Ready(edge.node.clone()));
-        smallvec::smallvec![None; edge.node.outputs.len()]
+    let seq = edge.seq();
+    let buffer = buffers.entry(seq).or_insert_with(|| {
+        heap.push(Ready(seq, edge.clone()));
+        smallvec::smallvec![None; edge.outputs()]
     });
-    let slot = &mut buffer[edge.slot];
+    let slot = &mut buffer[edge.slot()];
     *slot = Some(match slot.take() {
         None => g,
         // A sum that only this buffer holds may grow in place.

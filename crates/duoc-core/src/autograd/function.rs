@@ -1,11 +1,11 @@
 //! Custom functions: a forward and a backward written by the user.
 
-use super::meta::{Creation, Meta};
+use super::edge::Edge;
+use super::meta::Creation;
 use super::mode;
-use super::node::{Ctx, Edge, Grads, Recorder, Saved};
+use super::node::{Ctx, Grads, Recorder, Saved};
 use super::record::make_node;
 use crate::{Result, Tensor, ensure};
-use std::sync::Arc;
 
 /// A differentiable operation with its own backward formula (PyTorch's `torch.autograd.Function`).
 ///
@@ -163,7 +163,7 @@ pub fn apply<F: Function>(f: F, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
                 },
             })
             .collect();
-        Box::new(move |c, g| {
+        move |c: &Ctx, g: &[Option<Tensor>]| {
             let mut grads: Vec<Option<Tensor>> = g.to_vec();
             if !keep_none {
                 for (g, like) in grads.iter_mut().zip(&shapes) {
@@ -180,24 +180,17 @@ pub fn apply<F: Function>(f: F, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
                 out.len()
             );
             Ok(Grads::from_vec(out))
-        })
+        }
     })?;
     for (slot, o) in outputs.iter().enumerate() {
         let constant = ctx.non_differentiable.iter().any(|n| n.is_same(o)) || !o.dtype().is_differentiable();
         if constant {
             continue;
         }
-        let edge = Edge {
-            node: node.clone(),
-            slot,
-        };
-        if is_dirty(o) {
-            match &o.0.view {
-                Some(v) => super::view::rebase_root(o, v, edge)?,
-                None => o.meta().set_edge(Some(edge)),
-            }
-        } else if let Err(_taken) = o.0.meta.set(Arc::new(Meta::of_output(edge.clone()))) {
-            o.meta().set_edge(Some(edge));
+        let edge = Edge::output(node.clone(), slot);
+        match &o.0.view {
+            Some(v) if is_dirty(o) => super::view::rebase_root(o, v, edge)?,
+            _ => o.set_edge(edge),
         }
     }
     Ok(outputs)

@@ -1,8 +1,9 @@
 //! What a tensor knows about autograd.
 
-use super::node::{Edge, Node};
+use super::edge::Edge;
+use super::node::Node;
 use crate::{Result, Tensor, ensure};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 /// Autograd state, made when first needed and shared by the handles that a re-seating leaves behind.
@@ -10,7 +11,32 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 pub(crate) struct Meta {
     /// The user asked for a gradient of this leaf, or there is an edge: checked without the lock.
     tracked: AtomicBool,
+    /// For leaves: how many edges lead here, and the place in the order of the graph while some do.
+    pub(super) ways: AtomicUsize,
+    pub(super) seq: AtomicU64,
+    /// Whether `State::kept` is set.
+    pub(super) keeps: AtomicBool,
     state: Mutex<State>,
+}
+
+/// The edge of a result of which nothing else is known: most results never need a [`Meta`].
+///
+/// Making the meta moves the edge there.
+#[derive(Default)]
+pub(crate) struct Origin {
+    /// Checked without the lock; stays set when the edge has moved.
+    recorded: AtomicBool,
+    edge: Mutex<Option<Edge>>,
+}
+
+impl Origin {
+    fn is_recorded(&self) -> bool {
+        self.recorded.load(Relaxed)
+    }
+
+    fn edge(&self) -> MutexGuard<'_, Option<Edge>> {
+        self.edge.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[derive(Default)]
@@ -19,8 +45,10 @@ pub(crate) struct State {
     pub(crate) grad: Option<Tensor>,
     /// Which output of which node this tensor is. None for leaves.
     pub(crate) edge: Option<Edge>,
-    /// The node that accumulates into `grad`, alive while some graph leads to it.
-    pub(crate) accumulator: Weak<Node>,
+    /// The node that stands for this leaf, once somebody asked for it.
+    pub(crate) accumulator: Option<Weak<Node>>,
+    /// The same node when it has hooks, as long as some graph leads here.
+    kept: Option<Arc<Node>>,
     pub(crate) hooks: Vec<(u64, Hook)>,
     pub(crate) post_accumulate: Vec<(u64, PostHook)>,
     pub(crate) retains_grad: bool,
@@ -122,14 +150,34 @@ impl Meta {
         drop(old);
     }
 
-    /// State for a fresh output of a node, without touching a lock later.
-    pub(crate) fn of_output(edge: Edge) -> Meta {
+    fn of_output(edge: Option<Edge>) -> Meta {
         Meta {
-            tracked: AtomicBool::new(true),
+            tracked: AtomicBool::new(edge.is_some()),
             state: Mutex::new(State {
-                edge: Some(edge),
+                edge,
                 ..State::default()
             }),
+            ..Meta::default()
+        }
+    }
+
+    /// Keeps the node of this leaf while some graph leads here.
+    pub(super) fn keep(&self, node: &Arc<Node>) {
+        let mut s = self.state();
+        if self.ways.load(Relaxed) > 0 {
+            s.kept = Some(node.clone());
+            self.keeps.store(true, Relaxed);
+        }
+    }
+
+    #[cold]
+    pub(super) fn let_go(&self) {
+        let mut s = self.state();
+        if self.ways.load(Relaxed) == 0 {
+            self.keeps.store(false, Relaxed);
+            let node = s.kept.take();
+            drop(s);
+            drop(node);
         }
     }
 
@@ -140,50 +188,78 @@ impl Meta {
     }
 }
 
-impl Drop for Meta {
-    fn drop(&mut self) {
-        if let Some(edge) = self.state.get_mut().unwrap_or_else(PoisonError::into_inner).edge.take() {
-            super::node::release(edge.node);
+impl Tensor {
+    /// The autograd state, made now if there is none.
+    pub(crate) fn meta(&self) -> &Arc<Meta> {
+        self.0
+            .meta
+            .get_or_init(|| Arc::new(Meta::of_output(self.0.origin.edge().take())))
+    }
+
+    /// The autograd state of a tensor that has any.
+    pub(crate) fn known_meta(&self) -> Option<&Arc<Meta>> {
+        match self.0.meta.get() {
+            None if self.0.origin.is_recorded() => Some(self.meta()),
+            m => m,
         }
     }
-}
 
-impl Tensor {
-    pub(crate) fn meta(&self) -> &Arc<Meta> {
-        self.0.meta.get_or_init(Arc::default)
+    /// Makes this tensor an output of a node.
+    pub(crate) fn set_edge(&self, edge: Edge) {
+        let origin = &self.0.origin;
+        if self.0.meta.get().is_none() && !origin.is_recorded() {
+            *origin.edge() = Some(edge);
+            origin.recorded.store(true, Relaxed);
+        } else {
+            self.meta().set_edge(Some(edge));
+        }
+    }
+
+    /// Which output of which node this tensor is, as far as known; None for leaves.
+    pub(crate) fn edge(&self) -> Option<Edge> {
+        if self.0.meta.get().is_none() {
+            if !self.0.origin.is_recorded() {
+                return None;
+            }
+            if let Some(e) = &*self.0.origin.edge() {
+                return Some(e.clone());
+            }
+        }
+        self.meta().state().edge.clone()
+    }
+
+    /// Whether this tensor itself takes part in a graph, views of tracked roots aside.
+    pub(crate) fn is_tracked(&self) -> bool {
+        match self.0.meta.get() {
+            Some(m) => m.is_tracked(),
+            None => self.0.origin.is_recorded(),
+        }
     }
 
     /// Whether operations on this tensor are recorded: it is a leaf that asked for it, or a result of one.
     #[inline]
     pub fn requires_grad(&self) -> bool {
-        match self.0.meta.get() {
-            Some(m) if m.is_tracked() => true,
-            _ => self
-                .0
-                .view
-                .as_ref()
-                .is_some_and(|v| v.base.requires_grad() && self.stale_view()),
-        }
+        self.is_tracked() || (self.0.view.as_ref()).is_some_and(|v| v.base.requires_grad() && self.stale_view())
     }
 
     /// Whether it was made by the user rather than by a recorded operation.
     pub fn is_leaf(&self) -> bool {
-        !self.requires_grad() || self.grad_fn().is_none()
+        if !self.requires_grad() {
+            return true;
+        }
+        super::view::refresh(self);
+        self.edge().is_none()
     }
 
     /// The node that made it, if it was recorded.
     pub fn grad_fn(&self) -> Option<Arc<Node>> {
         super::view::refresh(self);
-        self.0.meta.get()?.state().edge.as_ref().map(|e| e.node.clone())
+        self.edge().map(|e| e.node())
     }
 
     /// Which output of [`Tensor::grad_fn`] this tensor is; 0 for leaves.
     pub fn output_nr(&self) -> usize {
-        self.0
-            .meta
-            .get()
-            .and_then(|m| m.state().edge.as_ref().map(|e| e.slot))
-            .unwrap_or(0)
+        self.edge().map_or(0, |e| e.slot())
     }
 
     /// The tensor that this one becomes when its data is replaced by that of `other` (PyTorch's `x.data = other`): its
@@ -260,7 +336,7 @@ impl Tensor {
             Runtime,
             "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed."
         );
-        if on || self.0.meta.get().is_some() {
+        if on || self.known_meta().is_some() {
             self.meta().set_requires_grad(on);
         }
         Ok(())
@@ -279,10 +355,10 @@ impl Tensor {
             "can't retain_grad on Tensor that has requires_grad=False"
         );
         if let Some(node) = self.grad_fn() {
+            let slot = self.output_nr();
             let mut s = self.meta().state();
             if !s.retains_grad {
                 s.retains_grad = true;
-                let slot = s.edge.as_ref().map_or(0, |e| e.slot);
                 node.retain(slot, Arc::downgrade(self.meta()));
             }
         }
@@ -298,7 +374,7 @@ impl Tensor {
         );
         let id = next_hook_id();
         if let Some(node) = self.grad_fn() {
-            let slot = self.meta().state().edge.as_ref().map_or(0, |e| e.slot);
+            let slot = self.output_nr();
             node.add_hook(slot, id, hook);
             return Ok(HookHandle::on_node(id, &node));
         }
@@ -347,7 +423,7 @@ impl Tensor {
             Runtime,
             "Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel (DDP) for training, and gradient_as_bucket_view is set as True, gradients are views of DDP buckets, and hence detach_() cannot be called on these gradients. To fix this error, please refer to the Optimizer.zero_grad() function in torch/optim/optimizer.py as a solution."
         );
-        if let Some(m) = self.0.meta.get() {
+        if let Some(m) = self.known_meta() {
             m.set_requires_grad(false);
             m.set_edge(None);
         }

@@ -8,6 +8,7 @@
 //! * [`reference`]: gradients of a fused operation through its formula in plain ops.
 //! * [`gradcheck`]: compares analytical with numerical gradients.
 
+pub(crate) mod edge;
 pub mod engine;
 pub mod function;
 pub mod gradcheck;

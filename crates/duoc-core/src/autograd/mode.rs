@@ -7,6 +7,8 @@ const INFERENCE: u8 = 2;
 pub(crate) const ANOMALY: u8 = 4;
 /// Some mode of the op gate is on (see [`crate::op`]).
 pub(crate) const GATE: u8 = 8;
+/// Some hook on saved tensors is installed (see [`super::node`]).
+pub(crate) const PACK: u8 = 16;
 
 thread_local! {
     static FLAGS: Cell<u8> = const { Cell::new(0) };

@@ -1,25 +1,21 @@
 //! A recorded operation: its edges, its saved tensors, its backward function.
 
+use super::edge::{Edge, Edges};
 use super::meta::{Hook, Meta};
+use super::mode;
 use crate::layout::Dims;
 use crate::{DType, Result, Tensor, bail};
 use smallvec::SmallVec;
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 /// Gradients with respect to a node's inputs, in the order of the inputs; None where there is none.
 pub type Grads = SmallVec<[Option<Tensor>; 3]>;
 
-pub(crate) type Backward = Box<dyn Fn(&Ctx, &[Option<Tensor>]) -> Result<Grads> + Send + Sync>;
-
-/// An output of a node.
-#[derive(Clone)]
-pub(crate) struct Edge {
-    pub(crate) node: Arc<Node>,
-    pub(crate) slot: usize,
-}
+/// A backward function: the gradients of the inputs from those of the outputs.
+pub type Formula = dyn Fn(&Ctx, &[Option<Tensor>]) -> Result<Grads> + Send + Sync;
 
 /// Shape and dtype of an output: what its gradient must have.
 pub(crate) struct OutputInfo {
@@ -27,25 +23,36 @@ pub(crate) struct OutputInfo {
     pub(crate) dtype: DType,
 }
 
-/// A recorded operation.
-pub struct Node {
+impl OutputInfo {
+    pub(crate) fn of(t: &Tensor) -> OutputInfo {
+        OutputInfo {
+            shape: Dims::from_slice(t.shape()),
+            dtype: t.dtype(),
+        }
+    }
+}
+
+/// A recorded operation: one allocation, with the captured values of its backward function at the end.
+pub struct Node<F: ?Sized = Formula> {
+    pub(crate) head: Head,
+    pub(crate) apply: F,
+}
+
+/// What every node has, whatever its function.
+pub(crate) struct Head {
     name: Cow<'static, str>,
     /// Nodes are numbered as they are made, and edges lead only to earlier nodes: descending order is a topological
     /// order, which is all the engine needs.
     pub(crate) seq: u64,
-    pub(crate) edges: SmallVec<[Option<Edge>; 2]>,
+    pub(crate) edges: Edges,
     pub(crate) outputs: SmallVec<[OutputInfo; 1]>,
-    pub(crate) apply: Apply,
     saved: Mutex<SavedVars>,
-    hooks: Mutex<Option<Box<Hooks>>>,
+    /// Few nodes have hooks; the others pay one load.
+    hooks: OnceLock<Box<Mutex<Hooks>>>,
     /// Where the forward operation was called, when anomaly detection was on.
-    pub(crate) origin: Option<String>,
-}
-
-pub(crate) enum Apply {
-    Function(Backward),
-    /// Adds the gradient to a leaf's.
-    Accumulate(Tensor),
+    pub(crate) origin: Option<Box<str>>,
+    /// For the node that stands for a leaf: the leaf.
+    leaf: Option<Tensor>,
 }
 
 #[derive(Default)]
@@ -60,7 +67,7 @@ pub type NodeHook = Arc<dyn Fn(&[Option<Tensor>], &[Option<Tensor>]) -> Result<O
 
 #[derive(Default)]
 pub(crate) struct SavedVars {
-    vars: SmallVec<[SavedVar; 3]>,
+    vars: SmallVec<[SavedVar; 2]>,
     freed: bool,
 }
 
@@ -71,11 +78,11 @@ pub(crate) enum SavedVar {
     Output {
         tensor: Tensor,
         version: u32,
-        slot: usize,
+        slot: u32,
         leaf_like: bool,
     },
     /// What the pack hook made of a tensor; the unpack hook gives it back.
-    Packed { unpack: Unpack, slot: Option<usize> },
+    Packed { unpack: Unpack, slot: Option<u32> },
 }
 
 /// Gives back a tensor that a pack hook took.
@@ -103,11 +110,13 @@ pub fn saved_tensors_hooks<T>(pack: Pack, f: impl FnOnce() -> T) -> T {
 /// Installs a pack hook on this thread (None: switches the ones below off). Pair with [`pop_pack`].
 pub fn push_pack(pack: Option<Pack>) {
     PACK.with_borrow_mut(|p| p.push(pack));
+    mode::set_flag(mode::PACK, true);
 }
 
 /// Takes the last pack hook away.
 pub fn pop_pack() {
-    let hook = PACK.with_borrow_mut(Vec::pop);
+    let (hook, more) = PACK.with_borrow_mut(|p| (p.pop(), !p.is_empty()));
+    mode::set_flag(mode::PACK, more);
     drop(hook);
 }
 
@@ -115,43 +124,71 @@ pub fn pop_pack() {
 #[derive(Clone, Copy)]
 pub struct Saved(Option<u32>);
 
-fn next_seq() -> u64 {
+pub(crate) fn next_seq() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     NEXT.fetch_add(1, Relaxed)
 }
 
-impl Node {
-    pub(crate) fn new(
-        name: impl Into<Cow<'static, str>>,
-        edges: SmallVec<[Option<Edge>; 2]>,
-        outputs: SmallVec<[OutputInfo; 1]>,
-        apply: Apply,
-        saved: SavedVars,
-    ) -> Node {
-        let origin = super::mode::is_anomaly_enabled().then(crate::op::origin);
-        Node {
+impl Head {
+    /// A new node to be, later in the order than everything that its edges lead to.
+    pub(crate) fn new(name: impl Into<Cow<'static, str>>, edges: Edges, outputs: SmallVec<[OutputInfo; 1]>) -> Head {
+        Head {
             name: name.into(),
             seq: next_seq(),
             edges,
             outputs,
-            apply,
-            saved: Mutex::new(saved),
-            hooks: Mutex::new(None),
-            origin,
+            saved: Mutex::default(),
+            hooks: OnceLock::new(),
+            origin: mode::is_anomaly_enabled().then(|| crate::op::origin().into()),
+            leaf: None,
         }
+    }
+
+    /// The node that it becomes with its backward function.
+    pub(crate) fn with<F>(self, apply: F) -> Arc<Node>
+    where
+        F: Fn(&Ctx, &[Option<Tensor>]) -> Result<Grads> + Send + Sync + 'static,
+    {
+        Arc::new(Node { head: self, apply })
+    }
+}
+
+impl Node {
+    /// The node that stands for a leaf where somebody asks for one; the engine needs none.
+    pub(crate) fn of_leaf(leaf: &Tensor, seq: u64) -> Arc<Node> {
+        let head = Head {
+            seq,
+            leaf: Some(leaf.clone()),
+            ..Head::new(
+                "AccumulateGrad",
+                Edges::new(),
+                smallvec::smallvec![OutputInfo::of(leaf)],
+            )
+        };
+        head.with(|_, _| Ok(Grads::new()))
     }
 
     /// PyTorch's name of the node: `AddBackward0`.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.head.name
+    }
+
+    /// Its place in the order in which the graph was made.
+    pub(crate) fn seq(&self) -> u64 {
+        self.head.seq
+    }
+
+    /// Where the gradient of each input goes.
+    pub(crate) fn edges(&self) -> &[Option<Edge>] {
+        &self.head.edges
     }
 
     /// The nodes that its gradients go to, with the output that they are gradients of.
     pub fn next_functions(&self) -> Vec<(Option<Arc<Node>>, usize)> {
-        self.edges
+        self.edges()
             .iter()
             .map(|e| match e {
-                Some(e) => (Some(e.node.clone()), e.slot),
+                Some(e) => (Some(e.node()), e.slot()),
                 None => (None, 0),
             })
             .collect()
@@ -159,14 +196,11 @@ impl Node {
 
     /// The leaf that an `AccumulateGrad` node adds to.
     pub fn variable(&self) -> Option<&Tensor> {
-        match &self.apply {
-            Apply::Accumulate(t) => Some(t),
-            Apply::Function(_) => None,
-        }
+        self.head.leaf.as_ref()
     }
 
     fn saved(&self) -> MutexGuard<'_, SavedVars> {
-        self.saved.lock().unwrap_or_else(PoisonError::into_inner)
+        self.head.saved.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Drops the saved tensors: the graph was used and is not to be kept.
@@ -179,27 +213,38 @@ impl Node {
         drop(old);
     }
 
-    fn hooks(&self) -> MutexGuard<'_, Option<Box<Hooks>>> {
-        self.hooks.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The hooks, if there ever were any.
+    fn hooks(&self) -> Option<MutexGuard<'_, Hooks>> {
+        let hooks = self.head.hooks.get()?;
+        Some(hooks.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn new_hooks(&self) -> MutexGuard<'_, Hooks> {
+        let hooks = self.head.hooks.get_or_init(Box::default);
+        hooks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn add_hook(&self, slot: usize, id: u64, hook: Hook) {
-        self.hooks().get_or_insert_default().pre.push((id, slot, hook));
+        self.new_hooks().pre.push((id, slot, hook));
     }
 
     pub(crate) fn retain(&self, slot: usize, meta: Weak<Meta>) {
-        self.hooks().get_or_insert_default().retain.push((slot, meta));
+        self.new_hooks().retain.push((slot, meta));
     }
 
     /// Calls `hook` after this node ran, with the gradients of its inputs and outputs.
     pub fn register_hook(self: &Arc<Node>, hook: NodeHook) -> super::HookHandle {
         let id = super::meta::next_hook_id();
-        self.hooks().get_or_insert_default().post.push((id, hook));
+        self.new_hooks().post.push((id, hook));
+        if let Some(leaf) = self.variable() {
+            // Nothing else keeps the node of a leaf, and the graph that leads to it has to find the hook.
+            leaf.meta().keep(self);
+        }
         super::HookHandle::on_node(id, self)
     }
 
     pub(crate) fn remove_hook(&self, id: u64) {
-        if let Some(h) = &mut *self.hooks() {
+        if let Some(mut h) = self.hooks() {
             h.pre.retain(|(i, _, _)| *i != id);
             h.post.retain(|(i, _)| *i != id);
         }
@@ -207,7 +252,7 @@ impl Node {
 
     /// Runs the hooks on the gradients of the outputs, then keeps gradients for `retain_grad`.
     pub(crate) fn run_pre_hooks(&self, grads: &mut [Option<Tensor>]) -> Result<()> {
-        let (pre, retain) = match &*self.hooks() {
+        let (pre, retain) = match self.hooks() {
             None => return Ok(()),
             Some(h) => (
                 h.pre.iter().map(|(_, s, f)| (*s, f.clone())).collect::<Vec<_>>(),
@@ -242,7 +287,7 @@ impl Node {
     }
 
     pub(crate) fn run_post_hooks(&self, mut inputs: Grads, outputs: &[Option<Tensor>]) -> Result<Grads> {
-        let post: Vec<NodeHook> = match &*self.hooks() {
+        let post: Vec<NodeHook> = match self.hooks() {
             None => return Ok(inputs),
             Some(h) => h.post.iter().map(|(_, f)| f.clone()).collect(),
         };
@@ -255,21 +300,15 @@ impl Node {
     }
 }
 
-impl Drop for Node {
-    fn drop(&mut self) {
-        // Saved tensors and edges may hold the only handle to the next node; long chains must not recurse.
-        for e in self.edges.drain(..).flatten() {
-            release(e.node);
-        }
-    }
-}
-
 thread_local! {
     static RELEASING: RefCell<Option<Vec<Arc<Node>>>> = const { RefCell::new(None) };
 }
 
 /// Drops a handle to a node; chains of nodes are taken down in a loop instead of by recursion.
 pub(crate) fn release(node: Arc<Node>) {
+    if Arc::strong_count(&node) > 1 {
+        return drop(node);
+    }
     let mut node = Some(node);
     let nested = RELEASING.try_with(|r| {
         let mut r = r.borrow_mut();
@@ -313,7 +352,7 @@ impl Ctx<'_> {
     pub fn get(&self, saved: Saved) -> Result<Tensor> {
         match self.get_opt(saved)? {
             Some(t) => Ok(t),
-            None => bail!(Runtime, "{}: a tensor that was not saved is needed", self.node.name),
+            None => bail!(Runtime, "{}: a tensor that was not saved is needed", self.node.name()),
         }
     }
 
@@ -342,7 +381,7 @@ impl Node {
                     check_version(
                         &tensor,
                         version,
-                        made_by.as_ref().map(|n| (n.name(), tensor.output_slot())),
+                        made_by.as_ref().map(|n| (n.name(), tensor.output_nr())),
                     )?;
                     return Ok(tensor);
                 }
@@ -354,13 +393,10 @@ impl Node {
                 slot,
                 leaf_like,
             } => {
-                check_version(tensor, *version, Some((&self.name, *slot)))?;
+                check_version(tensor, *version, Some((self.name(), *slot as usize)))?;
                 let t = tensor.alias();
                 if !leaf_like {
-                    let _ = t.0.meta.set(Arc::new(Meta::of_output(Edge {
-                        node: self.clone(),
-                        slot: *slot,
-                    })));
+                    t.set_edge(Edge::output(self.clone(), *slot as usize));
                 }
                 Ok(t)
             }
@@ -371,10 +407,7 @@ impl Node {
                 match slot {
                     Some(slot) => {
                         let t = t.alias();
-                        let _ = t.0.meta.set(Arc::new(Meta::of_output(Edge {
-                            node: self.clone(),
-                            slot,
-                        })));
+                        t.set_edge(Edge::output(self.clone(), slot as usize));
                         Ok(t)
                     }
                     None => Ok(t),
@@ -411,16 +444,39 @@ fn check_version(t: &Tensor, expected: u32, made_by: Option<(&str, usize)>) -> R
 
 /// Collects what a backward function needs while the node is being made.
 pub struct Recorder<'a> {
-    pub(crate) outputs: &'a [Tensor],
-    pub(crate) needs: SmallVec<[bool; 4]>,
-    pub(crate) saved: SavedVars,
-    pub(crate) error: Option<crate::Error>,
+    outputs: &'a [Tensor],
+    head: Head,
+    error: Option<crate::Error>,
+}
+
+impl<'a> Recorder<'a> {
+    pub(crate) fn new(
+        name: impl Into<Cow<'static, str>>,
+        outputs: &'a [Tensor],
+        inputs: &[Option<&Tensor>],
+    ) -> Recorder<'a> {
+        let edges = inputs.iter().map(|t| t.and_then(super::record::edge_of)).collect();
+        let infos = outputs.iter().map(OutputInfo::of).collect();
+        Recorder {
+            outputs,
+            head: Head::new(name, edges, infos),
+            error: None,
+        }
+    }
+
+    /// The node without its function, or what went wrong while it was being made.
+    pub(crate) fn finish(self) -> Result<Head> {
+        match self.error {
+            Some(e) => Err(e),
+            None => Ok(self.head),
+        }
+    }
 }
 
 impl Recorder<'_> {
     /// Whether the gradient of input `i` will be wanted.
     pub fn needs(&self, i: usize) -> bool {
-        self.needs[i]
+        self.head.edges[i].is_some()
     }
 
     /// Saves an input: with its history, so that gradients of gradients reach it.
@@ -464,7 +520,7 @@ impl Recorder<'_> {
         self.push(SavedVar::Output {
             tensor: t,
             version,
-            slot,
+            slot: slot as u32,
             leaf_like,
         })
     }
@@ -477,7 +533,11 @@ impl Recorder<'_> {
     }
 
     fn pack(&mut self, t: &Tensor, slot: Option<usize>) -> Option<Saved> {
+        if mode::flags() & mode::PACK == 0 {
+            return None;
+        }
         let pack = PACK.with_borrow(|p| p.last().cloned()).flatten()?;
+        let slot = slot.map(|s| s as u32);
         match pack(t) {
             Ok(unpack) => Some(self.push(SavedVar::Packed { unpack, slot })),
             Err(e) => {
@@ -488,18 +548,8 @@ impl Recorder<'_> {
     }
 
     fn push(&mut self, v: SavedVar) -> Saved {
-        self.saved.vars.push(v);
-        Saved(Some(self.saved.vars.len() as u32 - 1))
-    }
-}
-
-impl Tensor {
-    /// Which output of its node it is.
-    pub fn output_slot(&self) -> usize {
-        self.0
-            .meta
-            .get()
-            .and_then(|m| m.state().edge.as_ref().map(|e| e.slot))
-            .unwrap_or(0)
+        let saved = self.head.saved.get_mut().unwrap_or_else(PoisonError::into_inner);
+        saved.vars.push(v);
+        Saved(Some(saved.vars.len() as u32 - 1))
     }
 }

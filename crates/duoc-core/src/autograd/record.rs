@@ -5,12 +5,12 @@
 //! backward function needs and returns that function. Backward functions return one gradient per input; the engine
 //! reduces broadcast dimensions and converts dtypes, so formulas need not.
 
-use super::meta::{Creation, Meta, ViewOf};
+use super::edge::{Edge, Leaf};
+use super::meta::{Creation, ViewOf};
 use super::mode;
-use super::node::{Apply, Backward, Ctx, Edge, Grads, Node, OutputInfo, Recorder, SavedVars};
+use super::node::{Ctx, Grads, Node, Recorder};
 use crate::layout::Layout;
 use crate::{DType, Result, Tensor, ensure};
-use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// What a backward function may return: one gradient, some, or none for each input.
@@ -81,13 +81,7 @@ impl Tensor {
         if !needs_grad(&inputs) || !self.dtype().is_differentiable() {
             return Ok(self);
         }
-        attach(std::slice::from_ref(&self), name, &inputs, |r| {
-            let f = build(r);
-            Box::new(move |c, g| match &g[0] {
-                Some(g) => Ok(f(c, g)?.into_grads()),
-                None => Ok(Grads::new()),
-            })
-        })?;
+        attach(std::slice::from_ref(&self), name, &inputs, |r| of_one(build(r)))?;
         Ok(self)
     }
 
@@ -105,13 +99,7 @@ impl Tensor {
         if !needs_grad(inputs) || !self.dtype().is_differentiable() {
             return Ok(self);
         }
-        attach(std::slice::from_ref(&self), name, inputs, |r| {
-            let f = build(r);
-            Box::new(move |c, g| match &g[0] {
-                Some(g) => Ok(f(c, g)?.into_grads()),
-                None => Ok(Grads::new()),
-            })
-        })?;
+        attach(std::slice::from_ref(&self), name, inputs, |r| of_one(build(r)))?;
         Ok(self)
     }
 }
@@ -133,104 +121,73 @@ where
     }
     attach(outputs, name, inputs, |r| {
         let f = build(r);
-        Box::new(move |c, g| Ok(f(c, g)?.into_grads()))
+        move |c: &Ctx, g: &[Option<Tensor>]| Ok(f(c, g)?.into_grads())
     })
-    .map(drop)
 }
 
-/// The non-generic half: makes the node and gives the outputs their edges.
-fn attach(
+/// The backward function of an operation with one result.
+fn of_one<B, G>(f: B) -> impl Fn(&Ctx, &[Option<Tensor>]) -> Result<Grads> + Send + Sync + 'static
+where
+    B: Fn(&Ctx, &Tensor) -> Result<G> + Send + Sync + 'static,
+    G: IntoGrads,
+{
+    move |c, g| match &g[0] {
+        Some(g) => Ok(f(c, g)?.into_grads()),
+        None => Ok(Grads::new()),
+    }
+}
+
+/// Makes the node and gives the outputs their edges.
+fn attach<F>(
     outputs: &[Tensor],
-    name: impl Into<std::borrow::Cow<'static, str>>,
+    name: &'static str,
     inputs: &[Option<&Tensor>],
-    build: impl FnOnce(&mut Recorder) -> Backward,
-) -> Result<Arc<Node>> {
+    build: impl FnOnce(&mut Recorder) -> F,
+) -> Result<()>
+where
+    F: Fn(&Ctx, &[Option<Tensor>]) -> Result<Grads> + Send + Sync + 'static,
+{
     let node = make_node(outputs, name, inputs, build)?;
+    give_edges(outputs, node);
+    Ok(())
+}
+
+fn give_edges(outputs: &[Tensor], node: Arc<Node>) {
+    if let [out] = outputs {
+        return out.set_edge(Edge::output(node, 0));
+    }
     for (slot, out) in outputs.iter().enumerate() {
         if out.dtype().is_differentiable() {
-            let edge = Edge {
-                node: node.clone(),
-                slot,
-            };
-            // A fresh result has no meta yet; a view may.
-            match out.0.meta.get() {
-                None => drop(out.0.meta.set(Arc::new(Meta::of_output(edge)))),
-                Some(m) => m.set_edge(Some(edge)),
-            }
+            out.set_edge(Edge::output(node.clone(), slot));
         }
     }
-    Ok(node)
 }
 
-pub(crate) fn make_node(
+pub(crate) fn make_node<F>(
     outputs: &[Tensor],
     name: impl Into<std::borrow::Cow<'static, str>>,
     inputs: &[Option<&Tensor>],
-    build: impl FnOnce(&mut Recorder) -> Backward,
-) -> Result<Arc<Node>> {
-    let mut edges: SmallVec<[Option<Edge>; 2]> = SmallVec::new();
-    let mut needs = SmallVec::new();
-    for t in inputs {
-        let e = t.and_then(edge_of);
-        needs.push(e.is_some());
-        edges.push(e);
-    }
-    let mut recorder = Recorder {
-        outputs,
-        needs,
-        saved: SavedVars::default(),
-        error: None,
-    };
+    build: impl FnOnce(&mut Recorder) -> F,
+) -> Result<Arc<Node>>
+where
+    F: Fn(&Ctx, &[Option<Tensor>]) -> Result<Grads> + Send + Sync + 'static,
+{
+    let mut recorder = Recorder::new(name, outputs, inputs);
     let f = build(&mut recorder);
-    if let Some(e) = recorder.error {
-        return Err(e);
-    }
-    let infos = outputs
-        .iter()
-        .map(|t| OutputInfo {
-            shape: t.shape().into(),
-            dtype: t.dtype(),
-        })
-        .collect();
-    Ok(Arc::new(Node::new(
-        name,
-        edges,
-        infos,
-        Apply::Function(f),
-        recorder.saved,
-    )))
+    Ok(recorder.finish()?.with(f))
 }
 
-/// The edge that gradients of `t` travel along: to its node, or to the accumulator of a leaf.
+/// The edge that gradients of `t` travel along: to the output of its node, or to the leaf.
 pub(crate) fn edge_of(t: &Tensor) -> Option<Edge> {
     if !t.requires_grad() {
         return None;
     }
     super::view::refresh(t);
-    let meta = t.0.meta.get()?;
-    let mut s = meta.state();
-    if let Some(e) = &s.edge {
-        return Some(e.clone());
+    if let Some(e) = t.edge() {
+        return Some(e);
     }
-    if !s.requires_grad {
-        return None;
-    }
-    if let Some(node) = s.accumulator.upgrade() {
-        return Some(Edge { node, slot: 0 });
-    }
-    let info = OutputInfo {
-        shape: t.shape().into(),
-        dtype: t.dtype(),
-    };
-    let node = Arc::new(Node::new(
-        "AccumulateGrad",
-        SmallVec::new(),
-        smallvec::smallvec![info],
-        Apply::Accumulate(t.clone()),
-        SavedVars::default(),
-    ));
-    s.accumulator = Arc::downgrade(&node);
-    Some(Edge { node, slot: 0 })
+    let s = t.meta().state();
+    s.requires_grad.then(|| Edge::Leaf(Leaf::new(t, &s)))
 }
 
 impl Tensor {
@@ -272,7 +229,8 @@ impl Tensor {
             version,
             Some(Box::new(ViewOf { base, creation })),
         );
-        if i.meta.get().is_some_and(|m| m.is_tracked()) {
+        // Zero is what a view without state stands for.
+        if self.is_tracked() && t.version() != 0 {
             t.meta().state().view_version = t.version();
         }
         t
@@ -325,7 +283,7 @@ fn check_view(x: &Tensor, v: &ViewOf) -> Result<()> {
         }
     };
     let made_by = x.grad_fn().map_or(String::new(), |n| {
-        format!("Output {} of {} is a view and ", x.output_slot(), n.name())
+        format!("Output {} of {} is a view and ", x.output_nr(), n.name())
     });
     crate::bail!(Runtime, "{made_by}is being modified inplace. {why}")
 }
@@ -347,14 +305,8 @@ where
     if !needs_grad(inputs) || !x.dtype().is_differentiable() {
         return Ok(());
     }
-    let node = make_node(std::slice::from_ref(x), name, inputs, |r| {
-        let f = build(r);
-        Box::new(move |c, g| match &g[0] {
-            Some(g) => Ok(f(c, g)?.into_grads()),
-            None => Ok(Grads::new()),
-        })
-    })?;
-    rebase(x, Edge { node, slot: 0 })
+    let node = make_node(std::slice::from_ref(x), name, inputs, |r| of_one(build(r)))?;
+    rebase(x, Edge::output(node, 0))
 }
 
 /// Gives `x`, whose elements were just overwritten with those of `result`, the history of `result`: the generic
@@ -374,7 +326,7 @@ pub fn adopt_history(x: &Tensor, result: &Tensor) -> Result<()> {
 
 fn rebase(x: &Tensor, edge: Edge) -> Result<()> {
     match &x.0.view {
-        None => x.meta().set_edge(Some(edge)),
+        None => x.set_edge(edge),
         Some(v) => super::view::rebase_root(x, v, edge)?,
     }
     Ok(())

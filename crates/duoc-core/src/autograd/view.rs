@@ -5,8 +5,9 @@
 //! applied to the root's present history (`AsStridedBackward0`). An in-place change of a view turns the root's history
 //! into a `CopySlices` node around the change.
 
+use super::edge::{Edge, Edges};
 use super::meta::{Creation, ViewOf};
-use super::node::{Apply, Ctx, Edge, Grads, Node, OutputInfo, SavedVars};
+use super::node::{Ctx, Grads, Head, Node, OutputInfo};
 use super::record::edge_of;
 use crate::layout::Layout;
 use crate::{Result, Tensor};
@@ -31,7 +32,7 @@ pub(crate) fn refresh(t: &Tensor) {
     let Some(edge) = edge_of(&v.base) else { return };
     let node = as_strided_node(t, &v.base, edge);
     let meta = t.meta();
-    meta.set_edge(Some(Edge { node, slot: 0 }));
+    meta.set_edge(Some(Edge::output(node, 0)));
     meta.state().view_version = version;
 }
 
@@ -43,29 +44,24 @@ fn as_strided_node(view: &Tensor, base: &Tensor, edge: Edge) -> Arc<Node> {
             None => Grads::new(),
         })
     };
-    let info = OutputInfo {
-        shape: view.shape().into(),
-        dtype: view.dtype(),
-    };
-    Arc::new(Node::new(
+    let head = Head::new(
         "AsStridedBackward0",
         smallvec::smallvec![Some(edge)],
-        smallvec::smallvec![info],
-        Apply::Function(Box::new(backward)),
-        SavedVars::default(),
-    ))
+        smallvec::smallvec![OutputInfo::of(view)],
+    );
+    head.with(backward)
 }
 
 /// The view `x` of `v.base` was changed in place by `edge.node`, whose first input is the old `x`.
 pub(crate) fn rebase_root(x: &Tensor, v: &ViewOf, edge: Edge) -> Result<()> {
     let base = &v.base;
     let old_edge = edge_of(base);
-    let function = edge.node.clone();
-    let mut edges: SmallVec<[Option<Edge>; 2]> = smallvec::smallvec![old_edge];
-    edges.extend(function.edges.iter().skip(1).cloned());
+    let function = edge.node();
+    let mut edges: Edges = smallvec::smallvec![old_edge];
+    edges.extend(function.edges().iter().skip(1).cloned());
     let layout = x.layout().clone();
     let base_layout = base.layout().clone();
-    let (slot, outputs, dtype) = (edge.slot, function.outputs.len(), x.dtype());
+    let (slot, outputs, dtype) = (edge.slot(), edge.outputs(), x.dtype());
     let backward = move |c: &Ctx, g: &[Option<Tensor>]| -> Result<Grads> {
         let Some(g) = &g[0] else { return Ok(Grads::new()) };
         // The gradient of the root with the view's part replaced by what flows through the change.
@@ -80,15 +76,12 @@ pub(crate) fn rebase_root(x: &Tensor, v: &ViewOf, edge: Edge) -> Result<()> {
         };
         let mut outs: SmallVec<[Option<Tensor>; 2]> = smallvec::smallvec![None; outputs];
         outs[slot] = Some(crate::ops::copy::clone(&part, None)?);
-        let Apply::Function(f) = &function.apply else {
-            return Ok(Grads::new());
-        };
         let inner = Ctx {
             node: &function,
-            needs: function.edges.iter().map(Option::is_some).collect(),
+            needs: function.edges().iter().map(Option::is_some).collect(),
         };
-        let mut grads = f(&inner, &outs)?;
-        let mut all: Grads = smallvec::smallvec![None; c.node.edges.len()];
+        let mut grads = (function.apply)(&inner, &outs)?;
+        let mut all: Grads = smallvec::smallvec![None; c.node.edges().len()];
         let first = if grads.is_empty() { None } else { grads[0].take() };
         match first {
             Some(t) => crate::ops::copy::copy_(&part, &super::engine::fit(t, layout.shape(), dtype)?)?,
@@ -102,22 +95,13 @@ pub(crate) fn rebase_root(x: &Tensor, v: &ViewOf, edge: Edge) -> Result<()> {
         }
         Ok(all)
     };
-    let info = OutputInfo {
-        shape: base.shape().into(),
-        dtype: base.dtype(),
-    };
-    let node = Arc::new(Node::new(
-        "CopySlices",
-        edges,
-        smallvec::smallvec![info],
-        Apply::Function(Box::new(backward)),
-        SavedVars::default(),
-    ));
-    base.meta().set_edge(Some(Edge { node, slot: 0 }));
+    let head = Head::new("CopySlices", edges, smallvec::smallvec![OutputInfo::of(base)]);
+    let node = head.with(backward);
+    base.set_edge(Edge::output(node, 0));
     let Some(edge) = edge_of(base) else { return Ok(()) };
     let node = as_strided_node(x, base, edge);
     let meta = x.meta();
-    meta.set_edge(Some(Edge { node, slot: 0 }));
+    meta.set_edge(Some(Edge::output(node, 0)));
     meta.state().view_version = x.version();
     Ok(())
 }

@@ -13,6 +13,7 @@ mod value;
 pub use gate::{Mode, origin, set_origin_hook, with_mode};
 #[doc(hidden)]
 pub use gate::{is_gated, through};
+pub(crate) use inplace::check_target;
 pub use inplace::{can_cast, finish_inplace, finish_out, in_place};
 pub use registry::{Entry, Form, Registry, registry};
 pub use schema::{Argument, Default, Return, Schema, Type};

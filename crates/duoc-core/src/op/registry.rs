@@ -4,6 +4,7 @@ use super::schema::{Argument, Return, Schema, Type};
 use super::{Op, Value, finish_out};
 use crate::autograd::mode::is_grad_enabled;
 use crate::{Result, Tensor, ensure, err};
+use smallvec::SmallVec;
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
@@ -65,8 +66,8 @@ impl Entry {
         if super::is_gated() || recorded() {
             return Ok(false);
         }
-        crate::autograd::record::check_inplace(x)?;
-        crate::iter::assert_no_internal_overlap(x)?;
+        let inputs: SmallVec<[&Tensor; 4]> = args.iter().flat_map(Value::tensors).collect();
+        super::check_target(x, &inputs)?;
         match write(args, x) {
             Ok(()) => Ok(true),
             Err(e) if e.kind() == crate::ErrorKind::NotImplemented => Ok(false),

@@ -5,7 +5,7 @@
 use super::pointwise::{binary_row, not_implemented, unary_row};
 use crate::autograd::{Ctx, Grads};
 use crate::iter::Dest;
-use crate::{DType, OrThrow, Result, Scalar, Tensor, bail, catch, ops, result_type};
+use crate::{DType, OrThrow, Result, Scalar, Tensor, bail, catch, ops, try_result_type};
 use duoc_kernels::pointwise::{Binary, Params, Unary};
 
 ops! {
@@ -45,7 +45,7 @@ fn relu_body(x: &Tensor) -> Result<Tensor> {
 }
 
 fn sigmoid_backward_body(g: &Tensor, y: &Tensor) -> Result<Tensor> {
-    let dtype = result_type(&[g, y]);
+    let dtype = try_result_type(&[g, y])?;
     let out = binary_row(
         Binary::SigmoidBackward,
         "sigmoid_backward",
@@ -70,7 +70,7 @@ fn sigmoid_backward_body(g: &Tensor, y: &Tensor) -> Result<Tensor> {
 }
 
 fn tanh_backward_body(g: &Tensor, y: &Tensor) -> Result<Tensor> {
-    let dtype = result_type(&[g, y]);
+    let dtype = try_result_type(&[g, y])?;
     let out = binary_row(
         Binary::TanhBackward,
         "tanh_backward",
@@ -95,7 +95,7 @@ fn tanh_backward_body(g: &Tensor, y: &Tensor) -> Result<Tensor> {
 }
 
 fn threshold_backward_body(g: &Tensor, x: &Tensor, threshold: Scalar) -> Result<Tensor> {
-    let dtype = result_type(&[g, x]);
+    let dtype = try_result_type(&[g, x])?;
     if dtype == DType::Bool {
         return Err(not_implemented("threshold_cpu", dtype));
     }

@@ -3,7 +3,7 @@
 use super::matmul::{conj, expanded, mv, scaled};
 use super::view::{t, unsqueeze};
 use crate::autograd::{Ctx, no_grad};
-use crate::{DType, Result, Scalar, Tensor, ensure, ops, result_type};
+use crate::{DType, Result, Scalar, Tensor, ensure, ops, try_result_type};
 
 ops! {
     /// `beta * self + alpha * outer(vec1, vec2)`; `self` is broadcast, and not read if `beta` is 0. Promotes.
@@ -26,7 +26,7 @@ fn addr_body(x: &Tensor, v1: &Tensor, v2: &Tensor, beta: Scalar, alpha: Scalar) 
     );
     let shape = [v1.numel(), v2.numel()];
     let wide = expanded(x, &shape)?;
-    let dtype = result_type(&[x, v1, v2]);
+    let dtype = try_result_type(&[x, v1, v2])?;
     for (name, s) in [("beta", beta), ("alpha", alpha)] {
         ensure!(
             dtype.is_differentiable() || s.is_integral(true),

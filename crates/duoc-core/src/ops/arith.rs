@@ -4,7 +4,7 @@ use super::pointwise::{binary_row, check_shape, no_direct_way};
 use crate::autograd::{Ctx, Grads};
 use crate::iter::Dest;
 use crate::op::Value;
-use crate::{DType, OrThrow, Result, Scalar, Tensor, bail, ops, result_type};
+use crate::{DType, OrThrow, Result, Scalar, Tensor, bail, ops, try_result_type};
 use duoc_kernels::pointwise::{Binary, Params};
 
 ops! {
@@ -56,7 +56,7 @@ pub(crate) fn check_alpha(dtype: DType, alpha: Scalar) -> Result<()> {
 
 /// The dtype of a result, or the error of operands and a factor that do not go with the operation.
 fn dtype_of(op: Binary, x: &Tensor, y: &Tensor, alpha: Scalar) -> Result<DType> {
-    let dtype = result_type(&[x, y]);
+    let dtype = try_result_type(&[x, y])?;
     match op {
         Binary::Div => return Ok(super::pointwise::real_dtype(dtype)),
         Binary::Sub => check_bools(x, y)?,
@@ -83,7 +83,7 @@ pub(crate) fn write(op: Binary, args: &[Value], out: &Tensor) -> Result<()> {
 }
 
 fn add_body(x: &Tensor, y: &Tensor, alpha: Scalar) -> Result<Tensor> {
-    let dtype = result_type(&[x, y]);
+    let dtype = try_result_type(&[x, y])?;
     check_alpha(dtype, alpha)?;
     let out = binary_row(Binary::Add, "add", x, y, dtype, Dest::New, &scaled(alpha, dtype))?;
     out.record("AddBackward0", [x, y], |_| {
@@ -109,7 +109,7 @@ fn check_bools(x: &Tensor, y: &Tensor) -> Result<()> {
 }
 
 fn sub_body(x: &Tensor, y: &Tensor, alpha: Scalar) -> Result<Tensor> {
-    let dtype = result_type(&[x, y]);
+    let dtype = try_result_type(&[x, y])?;
     check_bools(x, y)?;
     check_alpha(dtype, alpha)?;
     let out = binary_row(Binary::Sub, "sub", x, y, dtype, Dest::New, &scaled(alpha, dtype))?;
@@ -137,7 +137,7 @@ fn mul_body(x: &Tensor, y: &Tensor) -> Result<Tensor> {
         "mul",
         x,
         y,
-        result_type(&[x, y]),
+        try_result_type(&[x, y])?,
         Dest::New,
         &Params::default(),
     )?;
@@ -153,7 +153,7 @@ fn mul_body(x: &Tensor, y: &Tensor) -> Result<Tensor> {
 }
 
 fn div_body(x: &Tensor, y: &Tensor) -> Result<Tensor> {
-    let dtype = super::pointwise::real_dtype(result_type(&[x, y]));
+    let dtype = super::pointwise::real_dtype(try_result_type(&[x, y])?);
     let out = binary_row(Binary::Div, "div_true", x, y, dtype, Dest::New, &Params::default())?;
     out.record("DivBackward0", [x, y], |r| {
         let (x, y) = (r.save_if(r.needs(1), x), r.save(y));

@@ -2,7 +2,7 @@
 
 use super::pointwise::{binary_row, not_implemented, unary_row};
 use crate::iter::Dest;
-use crate::{DType, OrThrow, Result, Tensor, ops, result_type};
+use crate::{DType, OrThrow, Result, Tensor, ops, try_result_type};
 use duoc_kernels::pointwise::{Binary, Params, Unary};
 
 ops! {
@@ -40,7 +40,7 @@ ops! {
 }
 
 fn integers(op: Binary, name: &str, x: &Tensor, y: &Tensor) -> Result<Tensor> {
-    binary_row(op, name, x, y, result_type(&[x, y]), Dest::New, &Params::default())
+    binary_row(op, name, x, y, try_result_type(&[x, y])?, Dest::New, &Params::default())
 }
 
 fn and_body(x: &Tensor, y: &Tensor) -> Result<Tensor> {

@@ -7,7 +7,7 @@ use crate::autograd::{Ctx, Grads};
 use crate::iter::{Dest, elementwise};
 use crate::promote::{Promotion, promote_types};
 use crate::tensor::Operand;
-use crate::{DType, OrThrow, Result, Scalar, Tensor, bail, catch, ensure, ops, result_type};
+use crate::{DType, OrThrow, Result, Scalar, Tensor, bail, catch, ensure, ops, try_result_type};
 use duoc_kernels::pointwise::{Binary, Params, Ternary, Unary, binary, ternary};
 
 ops! {
@@ -77,7 +77,7 @@ fn where_body(condition: &Tensor, x: &Tensor, y: &Tensor) -> Result<Tensor> {
         "where expected condition to be a boolean tensor, but got a tensor with dtype {}",
         condition.dtype().scalar_type_name()
     );
-    let dtype = result_type(&[x, y]);
+    let dtype = try_result_type(&[x, y])?;
     let Some(kernel) = ternary(Ternary::Where, dtype) else {
         return Err(not_implemented("where_cpu", dtype));
     };
@@ -188,7 +188,7 @@ fn clamp_tensor_body(x: &Tensor, min: Option<&Tensor>, max: Option<&Tensor>) -> 
         (None, Some(b)) => return at_most(x, b, "ClampBackward0"),
         (Some(a), Some(b)) => (a, b),
     };
-    let dtype = result_type(&[x, a, b]);
+    let dtype = try_result_type(&[x, a, b])?;
     let out = ternary_row(
         Ternary::Clamp,
         "clamp_kernel_impl",
@@ -241,7 +241,7 @@ fn at_most(x: &Tensor, bound: &Tensor, node: &'static str) -> Result<Tensor> {
 }
 
 fn pair(op: Binary, x: &Tensor, bound: &Tensor) -> Result<Tensor> {
-    let dtype = result_type(&[x, bound]);
+    let dtype = try_result_type(&[x, bound])?;
     let Some(kernel) = binary(op, dtype) else {
         return Err(not_implemented("clamp_cpu", dtype));
     };
@@ -329,7 +329,7 @@ fn lerp_body(x: &Tensor, end: &Tensor, weight: &Tensor) -> Result<Tensor> {
 }
 
 fn addcmul_body(x: &Tensor, a: &Tensor, b: &Tensor, value: Scalar) -> Result<Tensor> {
-    let dtype = result_type(&[x, a, b]);
+    let dtype = try_result_type(&[x, a, b])?;
     let out = ternary_row(
         Ternary::Addcmul,
         "addcmul_cpu_out",
@@ -360,7 +360,7 @@ fn addcdiv_body(x: &Tensor, a: &Tensor, b: &Tensor, value: Scalar) -> Result<Ten
         Runtime,
         "Integer division with addcdiv is no longer supported, and in a future  release addcdiv will perform a true division of tensor1 and tensor2. The historic addcdiv behavior can be implemented as (input + value * torch.trunc(tensor1 / tensor2)).to(input.dtype) for integer inputs and as (input + value * tensor1 / tensor2) for float inputs. The future addcdiv behavior is just the latter implementation: (input + value * tensor1 / tensor2), for all dtypes."
     );
-    let dtype = result_type(&[x, a, b]);
+    let dtype = try_result_type(&[x, a, b])?;
     let out = ternary_row(
         Ternary::Addcdiv,
         "addcdiv_cpu_out",

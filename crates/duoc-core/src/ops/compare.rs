@@ -4,7 +4,7 @@ use super::pointwise::{binary_row, check_shape, not_implemented, record2, run_ro
 use crate::iter::{Dest, elementwise};
 use crate::op::Value;
 use crate::tensor::Operand;
-use crate::{DType, OrThrow, Result, Tensor, bail, ensure, ops, result_type};
+use crate::{DType, OrThrow, Result, Tensor, bail, ensure, ops, try_result_type};
 use duoc_kernels::pointwise::{Binary, Compare, Params, Predicate, compare, predicate};
 
 ops! {
@@ -129,7 +129,7 @@ fn name_of(op: Compare) -> &'static str {
 }
 
 fn ask(op: Compare, x: &Tensor, y: &Tensor, dest: Dest) -> Result<Tensor> {
-    let dtype = result_type(&[x, y]);
+    let dtype = try_result_type(&[x, y])?;
     let Some(kernel) = compare(op, dtype) else {
         return Err(not_implemented(name_of(op), dtype));
     };
@@ -270,7 +270,7 @@ fn extreme(op: Binary, name: &str, x: &Tensor, y: &Tensor) -> Result<Tensor> {
     if x.dtype().is_complex() || y.dtype().is_complex() {
         bail!(NotImplemented, "{name} not implemented for complex tensors.");
     }
-    binary_row(op, name, x, y, result_type(&[x, y]), Dest::New, &Params::default())
+    binary_row(op, name, x, y, try_result_type(&[x, y])?, Dest::New, &Params::default())
 }
 
 /// `g` where `yes`, half of it where `even`, else 0: the gradient of an extreme.

@@ -229,7 +229,7 @@ pub(crate) fn copy_data(dst: &Tensor, src: &Tensor) -> Result<()> {
     }
     check_expand(src.shape(), dst.shape())?;
     assert_no_partial_overlap(dst, src)?;
-    let mode = if dst.storage().use_count() == 1 && dst.0.meta.get().is_none() {
+    let mode = if dst.storage().use_count() == 1 && dst.known_meta().is_none() {
         Mode::Init
     } else {
         Mode::Write

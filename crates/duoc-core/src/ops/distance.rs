@@ -15,7 +15,7 @@ use super::view::{ints, select, transpose, unsqueeze};
 use crate::autograd::mode::no_grad;
 use crate::layout::broadcast;
 use crate::op::in_place;
-use crate::promote::result_type;
+use crate::promote::try_result_type;
 use crate::{DType, OrThrow, Result, Scalar, Tensor, ensure, ops};
 
 ops! {
@@ -40,7 +40,7 @@ ops! {
 const ONE: Scalar = Scalar::Int(1);
 
 fn cosine_similarity_body(x1: &Tensor, x2: &Tensor, dim: i64, eps: f64) -> Result<Tensor> {
-    let common = result_type(&[x1, x2]);
+    let common = try_result_type(&[x1, x2])?;
     ensure!(
         common.is_float(),
         Runtime,

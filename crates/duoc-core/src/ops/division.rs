@@ -4,7 +4,7 @@ use super::pointwise::binary_row;
 use crate::autograd::{Ctx, Grads};
 use crate::iter::Dest;
 use crate::tensor::Operand;
-use crate::{DType, OrThrow, Result, Scalar, Tensor, bail, catch, ops, result_type};
+use crate::{DType, OrThrow, Result, Scalar, Tensor, bail, catch, ops, try_result_type};
 use duoc_kernels::pointwise::{Binary, Params};
 
 ops! {
@@ -43,7 +43,7 @@ fn check_divisor(y: &Tensor, dtype: DType) -> Result<()> {
 }
 
 fn rounded(op: Binary, name: &str, x: &Tensor, y: &Tensor) -> Result<Tensor> {
-    let dtype = result_type(&[x, y]);
+    let dtype = try_result_type(&[x, y])?;
     // The shapes are judged before the divisors.
     crate::layout::broadcast(x.shape(), y.shape())?;
     if x.numel() != 0 {

@@ -2,7 +2,7 @@
 
 use crate::layout::Dims;
 use crate::storage::{Mode, access};
-use crate::{DType, MemoryFormat, OrThrow, Result, Tensor, bail, ensure, ops, result_type};
+use crate::{DType, MemoryFormat, OrThrow, Result, Tensor, bail, ensure, ops, try_result_type};
 use duoc_kernels::join::{Part, cat_rows};
 use smallvec::SmallVec;
 
@@ -99,7 +99,7 @@ fn cat_body(tensors: &[Tensor], dim: i64) -> Result<Tensor> {
             "zero-dimensional tensor (at position {i}) cannot be concatenated"
         );
     }
-    let dtype = result_type(&tensors.iter().collect::<SmallVec<[&Tensor; 8]>>());
+    let dtype = try_result_type(&tensors.iter().collect::<SmallVec<[&Tensor; 8]>>())?;
     let first = tensors.iter().find(|t| !is_skipped(t)).unwrap_or(&tensors[0]);
     let d = first.wrap_dim(dim)?;
     let mut shape: Dims = first.shape().into();
@@ -206,12 +206,7 @@ fn stack_body(tensors: &[Tensor], dim: i64) -> Result<Tensor> {
             t.shape()
         );
     }
-    ensure!(
-        first.dim() < duoc_kernels::nd::MAX_DIMS,
-        Runtime,
-        "stack: tensors have at most 64 dimensions"
-    );
-    let dtype = result_type(&tensors.iter().collect::<SmallVec<[&Tensor; 8]>>());
+    let dtype = try_result_type(&tensors.iter().collect::<SmallVec<[&Tensor; 8]>>())?;
     let mut shape: Dims = first.shape().into();
     shape.insert(d, tensors.len());
     let out = Tensor::uninit(&shape, dtype)?;
@@ -273,7 +268,7 @@ fn block_diag_body(tensors: &[Tensor]) -> Result<Tensor> {
         );
         blocks.push(atleast_2d(t)?);
     }
-    let dtype = result_type(&tensors.iter().collect::<SmallVec<[&Tensor; 8]>>());
+    let dtype = try_result_type(&tensors.iter().collect::<SmallVec<[&Tensor; 8]>>())?;
     let total = |k: usize| blocks.iter().try_fold(0usize, |n, b| n.checked_add(b.shape()[k]));
     let (Some(rows), Some(cols)) = (total(0), total(1)) else {
         bail!(Runtime, "block_diag: the size of the result overflows")

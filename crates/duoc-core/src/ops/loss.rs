@@ -8,7 +8,7 @@ use super::reduce::sum_dim;
 use crate::autograd::mode::{grad_mode, is_grad_enabled};
 use crate::autograd::{Ctx, Grads};
 use crate::iter::Dest;
-use crate::{OrThrow, Result, Scalar, Tensor, catch, ensure, ops, result_type};
+use crate::{OrThrow, Result, Scalar, Tensor, catch, ensure, ops, try_result_type};
 use duoc_kernels::pointwise::{Binary, Params};
 
 ops! {
@@ -84,7 +84,7 @@ struct OfDifference {
 impl OfDifference {
     fn run(self, x: &Tensor, y: &Tensor, reduction: i64) -> Result<Tensor> {
         let reduction = Reduction::of(reduction)?;
-        let dtype = result_type(&[x, y]);
+        let dtype = try_result_type(&[x, y])?;
         if !dtype.is_differentiable() {
             crate::layout::broadcast(x.shape(), y.shape())?;
             return Err(not_implemented(&format!("{}_cpu", self.name), dtype));
@@ -128,7 +128,7 @@ fn inside(d: &Tensor, bound: f64) -> Tensor {
 }
 
 fn l1_loss_body(x: &Tensor, y: &Tensor, reduction: i64) -> Result<Tensor> {
-    let dtype = result_type(&[x, y]);
+    let dtype = try_result_type(&[x, y])?;
     if !dtype.is_differentiable() {
         // PyTorch composes this one, so whole numbers have an absolute difference, but no mean.
         return Reduction::of(reduction)?.apply(&catch(|| (x - y).abs())?);
@@ -239,7 +239,7 @@ fn recorded<const N: usize>(
 
 fn soft_margin_loss_body(x: &Tensor, y: &Tensor, reduction: i64) -> Result<Tensor> {
     crate::layout::broadcast(x.shape(), y.shape())?;
-    let dtype = result_type(&[x, y]);
+    let dtype = try_result_type(&[x, y])?;
     ensure!(
         dtype.is_differentiable(),
         Runtime,

@@ -203,8 +203,7 @@ pub(crate) fn change<'a>(
     let all = || std::iter::once(x).chain(others.iter().copied());
     let recorded = crate::autograd::mode::is_grad_enabled() && all().any(|t| t.requires_grad());
     if !recorded {
-        crate::autograd::record::check_inplace(x)?;
-        crate::iter::assert_no_internal_overlap(x)?;
+        crate::op::check_target(x, others)?;
         match write(x) {
             Err(e) if e.kind() == ErrorKind::NotImplemented => {}
             done => return done,

@@ -8,7 +8,7 @@ use crate::iter::Dest;
 use crate::op::Value;
 use crate::promote::Promotion;
 use crate::tensor::Operand;
-use crate::{DType, OrThrow, Result, Scalar, Tensor, catch, ensure, ops, result_type};
+use crate::{DType, OrThrow, Result, Scalar, Tensor, catch, ensure, ops, try_result_type};
 use duoc_kernels::pointwise::{Binary, Params, Unary, next_after};
 
 ops! {
@@ -127,7 +127,7 @@ fn power(x: &Tensor, dtype: DType, exponent: Scalar) -> Result<Tensor> {
 }
 
 fn pow_body(x: &Tensor, y: &Tensor) -> Result<Tensor> {
-    let dtype = result_type(&[x, y]);
+    let dtype = try_result_type(&[x, y])?;
     if dtype == DType::Bool {
         return Err(not_implemented("pow", dtype));
     }
@@ -219,7 +219,7 @@ fn real(op: Binary, name: &str, x: &Tensor, y: &Tensor) -> Result<Tensor> {
         name,
         x,
         y,
-        real_dtype(result_type(&[x, y])),
+        real_dtype(try_result_type(&[x, y])?),
         Dest::New,
         &Params::default(),
     )
@@ -227,7 +227,7 @@ fn real(op: Binary, name: &str, x: &Tensor, y: &Tensor) -> Result<Tensor> {
 
 /// A function of two floats: integers are refused.
 fn floats(op: Binary, name: &str, x: &Tensor, y: &Tensor) -> Result<Tensor> {
-    binary_row(op, name, x, y, result_type(&[x, y]), Dest::New, &Params::default())
+    binary_row(op, name, x, y, try_result_type(&[x, y])?, Dest::New, &Params::default())
 }
 
 fn atan2_body(x: &Tensor, y: &Tensor) -> Result<Tensor> {
@@ -275,7 +275,7 @@ fn copysign_body(x: &Tensor, y: &Tensor) -> Result<Tensor> {
 }
 
 fn nextafter_body(x: &Tensor, y: &Tensor) -> Result<Tensor> {
-    let dtype = result_type(&[x, y]);
+    let dtype = try_result_type(&[x, y])?;
     let Some(kernel) = next_after(dtype) else {
         return Err(not_implemented("nextafter_cpu", dtype));
     };

@@ -7,7 +7,7 @@ use super::smooth::{backward_row, flat};
 use crate::autograd::Ctx;
 use crate::iter::Dest;
 use crate::random::Generator;
-use crate::{DType, OrThrow, Result, Scalar, Tensor, bail, catch, ensure, ops, result_type};
+use crate::{DType, OrThrow, Result, Scalar, Tensor, bail, catch, ensure, ops, try_result_type};
 use duoc_kernels::pointwise::{Binary, Params, Unary};
 
 ops! {
@@ -399,7 +399,7 @@ fn rrelu_body(
         "mul",
         x,
         &noise,
-        result_type(&[x]),
+        try_result_type(&[x])?,
         Dest::New,
         &Params::default(),
     )?;

@@ -97,6 +97,7 @@ fn gather_body(x: &Tensor, dim: i64, index: &Tensor, _sparse_grad: bool) -> Resu
             Runtime,
             "Index tensor must have the same number of dimensions as input tensor"
         );
+        ensure!(x.dim() <= 64, Runtime, "only tensors with up to 64 dims are supported");
         let ((sizes, strides), (shape, _)) = (geometry(x), geometry(index));
         ensure!(
             (0..sizes.len()).all(|k| k == d || shape[k] <= sizes[k]),

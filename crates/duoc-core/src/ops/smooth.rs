@@ -7,7 +7,7 @@ use super::pointwise::{binary_row, not_implemented, unary_row};
 use super::split::chunk;
 use crate::autograd::{Ctx, Grads};
 use crate::iter::Dest;
-use crate::{OrThrow, Result, Scalar, Tensor, bail, catch, ensure, ops, result_type};
+use crate::{OrThrow, Result, Scalar, Tensor, bail, catch, ensure, ops, try_result_type};
 use duoc_kernels::pointwise::{Binary, Params, Unary};
 
 ops! {
@@ -63,7 +63,7 @@ pub(super) fn backward_row(
     of_g: impl Fn(&Tensor, &Tensor) -> Result<Tensor> + Send + Sync + 'static,
     second: impl Fn(&Tensor) -> Tensor + Send + Sync + 'static,
 ) -> Result<Tensor> {
-    let dtype = result_type(&[g, x]);
+    let dtype = try_result_type(&[g, x])?;
     if !dtype.is_differentiable() {
         return Err(not_implemented(kernel, dtype));
     }

@@ -318,11 +318,6 @@ fn unsqueeze_body(x: &Tensor, dim: i64) -> Result<Tensor> {
         -n,
         n - 1
     );
-    ensure!(
-        x.dim() < duoc_kernels::nd::MAX_DIMS,
-        Runtime,
-        "unsqueeze: tensors have at most 64 dimensions"
-    );
     let d = if dim < 0 { dim + n } else { dim };
     x.record_view(x.layout().unsqueeze(d as usize), "UnsqueezeBackward0", move |_, g| {
         squeeze_dim(g, d)
@@ -573,7 +568,7 @@ pub fn resize(x: &mut Tensor, shape: &[usize]) -> Result<()> {
         }
         fresh
     };
-    if let Some(m) = x.0.meta.get() {
+    if let Some(m) = x.known_meta() {
         let _ = new.0.meta.set(m.clone());
     }
     *x = new;

@@ -14,7 +14,7 @@ pub use nested::Nested;
 pub use operators::Operand;
 pub use options::TensorOptions;
 
-use crate::autograd::meta::{Meta, ViewOf};
+use crate::autograd::meta::{Meta, Origin, ViewOf};
 use crate::layout::{Layout, Size};
 use crate::shared::Shared;
 use crate::storage::Storage;
@@ -36,6 +36,7 @@ pub(crate) struct Impl {
     pub(crate) bits: u8,
     pub(crate) version: Version,
     pub(crate) view: Option<Box<ViewOf>>,
+    pub(crate) origin: Origin,
     pub(crate) meta: OnceLock<Arc<Meta>>,
     face: AtomicPtr<()>,
 }
@@ -89,6 +90,7 @@ impl Tensor {
             bits,
             version,
             view,
+            origin: Origin::default(),
             meta: OnceLock::new(),
             face: AtomicPtr::default(),
         }))

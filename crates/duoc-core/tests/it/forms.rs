@@ -152,6 +152,106 @@ fn in_place_is_the_functional_form_written_back() {
     suite.finish();
 }
 
+/// A target on which the in-place form must fail: what is wrong with it, and the tensor.
+fn unfit_targets(x: &Tensor, want: &Tensor) -> Vec<(&'static str, Tensor)> {
+    let mut targets = Vec::new();
+    let base = x.detach();
+    if x.dtype().is_differentiable() {
+        if let Ok(leaf) = duoc_core::ops::copy::clone(&base, None).and_then(|t| t.requires_grad_(true)) {
+            targets.push(("a leaf that requires grad", leaf));
+        }
+        for dtype in [duoc_core::DType::I32, duoc_core::DType::Bool] {
+            if let Ok(t) = duoc_core::ops::copy::to_dtype(&base, dtype) {
+                targets.push(("a dtype that may not take the result", t));
+            }
+        }
+    }
+    let sizes = |t: &Tensor| -> Vec<i64> { t.shape().iter().map(|n| *n as i64).collect() };
+    if x.dim() > 0 && x.shape() == want.shape() && x.shape()[0] > 1 {
+        if let Ok(row) = duoc_core::ops::view::slice(&base, 0, Some(0), Some(1), 1)
+            && let Ok(row) = duoc_core::ops::copy::clone(&row, None)
+        {
+            if let Ok(wide) = duoc_core::ops::shape::expand(&row, &sizes(x), false) {
+                targets.push(("overlapping memory", wide));
+            }
+            targets.push(("a shape that would grow", row));
+        }
+    }
+    targets
+}
+
+#[test]
+fn a_failed_in_place_call_writes_nothing() {
+    let mut suite = Suite::new("in-place failures");
+    let mut met = std::collections::BTreeMap::new();
+    for case in &answered() {
+        let Some((entry, args)) = run::resolve(case) else {
+            continue;
+        };
+        let name = format!("{}_", entry.schema.name);
+        let derived = registry()
+            .overloads(&name)
+            .find(|e| std::ptr::eq(e.op, entry.op) && e.form == Form::Inplace);
+        let Some((derived, Some(Value::Tensor(x)))) = derived.map(|d| (d, args.first())) else {
+            continue;
+        };
+        suite.check(case, "in place", || {
+            let Ok(want) = entry.call(&args) else { return Ok(()) };
+            let want = want.tensors().first().map(|t| (*t).clone()).ok_or("no tensor")?;
+            for (why, target) in unfit_targets(x, &want) {
+                let before = target.detach().to_vec::<f64>();
+                let mut args = args.clone();
+                args[0] = Value::Tensor(target.clone());
+                let outcome = duoc_core::catch(|| derived.call(&args)).and_then(|r| r);
+                // Another dtype or shape may be fine for this op; the other two never are.
+                let never = matches!(why, "a leaf that requires grad" | "overlapping memory");
+                match outcome {
+                    Ok(_) if never => return Err(format!("{why}: no error")),
+                    Ok(_) => {}
+                    Err(_) => {
+                        *met.entry(why).or_insert(0) += 1;
+                        if bits(&target.detach().to_vec::<f64>()) != bits(&before) {
+                            return Err(format!("{why}: wrote before it failed"));
+                        }
+                    }
+                }
+            }
+            // Memory that cannot be had, at every allocation of the call.
+            for n in 0..20 {
+                let target = spread(x);
+                let before = target.to_vec::<f64>();
+                let mut args = args.clone();
+                args[0] = Value::Tensor(target.clone());
+                duoc_core::storage::host::fail_nth_allocation(Some(n));
+                let outcome = duoc_core::catch(|| derived.call(&args)).and_then(|r| r);
+                let unmet = duoc_core::storage::host::fail_nth_allocation(None);
+                if unmet {
+                    break;
+                }
+                if outcome.is_err() {
+                    *met.entry("no memory").or_insert(0) += 1;
+                    if bits(&target.to_vec::<f64>()) != bits(&before) {
+                        return Err(format!("allocation {n} failed: wrote before it failed"));
+                    }
+                }
+            }
+            Ok(())
+        });
+    }
+    suite.finish();
+    if std::env::var("DUOC_TEST_OP").is_err() {
+        for why in [
+            "a leaf that requires grad",
+            "a dtype that may not take the result",
+            "overlapping memory",
+            "a shape that would grow",
+            "no memory",
+        ] {
+            assert!(met.get(why).is_some_and(|n| *n > 50), "{why}: {met:?}");
+        }
+    }
+}
+
 fn bits(values: &[f64]) -> Vec<u64> {
     values.iter().map(|v| v.to_bits()).collect()
 }

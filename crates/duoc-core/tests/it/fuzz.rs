@@ -92,6 +92,11 @@ fn tensor(r: &mut Random, pool: &mut Vec<Tensor>) -> Tensor {
         })
         .collect();
     let dtype = dtype(r);
+    let mut shape = shape;
+    if r.chance(1) {
+        // More dimensions than a set of dimensions can name.
+        shape.resize(62 + r.below(6), 1);
+    }
     let numel: i64 = shape.iter().product();
     let values: Vec<f64> = (0..numel)
         .map(|_| {

@@ -8,9 +8,15 @@ use crate::{DType, Result, Tensor, bail, ensure};
 use duoc_kernels::reduce::{Kept, Reduce, Reduced, Reduction, reduce};
 use smallvec::SmallVec;
 
-/// A set of dimensions, bit `d` for dimension `d` (tensors have at most 64).
+/// A set of dimensions, bit `d` for dimension `d`. Tensors with more than 64 have only the set of all dimensions, as in
+/// PyTorch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct DimSet(u64);
+
+fn check_rank(x: &Tensor) -> Result<()> {
+    ensure!(x.dim() <= 64, Runtime, "only tensors with up to 64 dims are supported");
+    Ok(())
+}
 
 impl DimSet {
     /// Every dimension of `x`.
@@ -23,7 +29,9 @@ impl DimSet {
 
     /// One dimension, which may count from the end.
     pub(crate) fn one(x: &Tensor, dim: i64) -> Result<DimSet> {
-        Ok(DimSet(1 << x.wrap_dim(dim)?))
+        let d = x.wrap_dim(dim)?;
+        check_rank(x)?;
+        Ok(DimSet(1 << d))
     }
 
     /// The dimensions of a `dim=` argument: all when there is none or the list is empty.
@@ -36,6 +44,7 @@ impl DimSet {
 
     /// The listed dimensions; an error when one is listed twice.
     pub(crate) fn exactly(x: &Tensor, dims: &[i64]) -> Result<DimSet> {
+        check_rank(x)?;
         let mut set = 0;
         for dim in dims {
             let d = x.wrap_dim(*dim)?;
@@ -51,7 +60,8 @@ impl DimSet {
 
     /// Whether dimension `d` is in the set.
     pub(crate) fn has(self, d: usize) -> bool {
-        self.0 >> d & 1 == 1
+        // The set of all has the last bit, which stands for all further dimensions.
+        self.0 >> d.min(63) & 1 == 1
     }
 
     /// Number of elements of `shape` behind each element of the result.
