@@ -106,7 +106,7 @@ impl PyNode {
         other.cast::<PyNode>().is_ok_and(|o| Arc::ptr_eq(&o.get().0, &self.0))
     }
     fn __hash__(&self) -> usize {
-        Arc::as_ptr(&self.0) as usize
+        Arc::as_ptr(&self.0).cast::<()>() as usize
     }
 }
 

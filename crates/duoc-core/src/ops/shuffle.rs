@@ -32,10 +32,11 @@ fn rearranged(x: &Tensor, split: &[i64], order: &[i64], shape: &[i64]) -> Result
     let _off = grad_mode(false);
     let format = suggested(x);
     let rows = reshape(&contiguous(&x.detach(), Some(MemoryFormat::Contiguous))?, split)?;
-    let out = reshape(
-        &contiguous(&permute(&rows, order)?, Some(MemoryFormat::Contiguous))?,
-        shape,
-    )?;
+    // A tensor of its own even where nothing moves.
+    let moved = permute(&rows, order)?;
+    let out = Tensor::uninit(moved.shape(), moved.dtype())?;
+    copy_data(&out, &moved)?;
+    let out = reshape(&out, shape)?;
     if format == MemoryFormat::Contiguous {
         return Ok(out);
     }
