@@ -161,7 +161,7 @@ fn sampled(k: usize, kernel: &str, node: &'static str, x: &Tensor, grid: &Tensor
         }
         in_order_of(x, to_dtype(&y, dtype)?)?
     };
-    record_many(&[y.clone()], node, &[Some(x), Some(grid)], |r| {
+    record_many(std::slice::from_ref(&y), node, &[Some(x), Some(grid)], |r| {
         let (x, grid) = (r.save(x), r.save(grid));
         move |c: &Ctx, grads: &[Option<Tensor>]| -> Result<Vec<Option<Tensor>>> {
             let Some(g) = &grads[0] else {

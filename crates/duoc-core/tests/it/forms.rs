@@ -167,15 +167,16 @@ fn unfit_targets(x: &Tensor, want: &Tensor) -> Vec<(&'static str, Tensor)> {
         }
     }
     let sizes = |t: &Tensor| -> Vec<i64> { t.shape().iter().map(|n| *n as i64).collect() };
-    if x.dim() > 0 && x.shape() == want.shape() && x.shape()[0] > 1 {
-        if let Ok(row) = duoc_core::ops::view::slice(&base, 0, Some(0), Some(1), 1)
-            && let Ok(row) = duoc_core::ops::copy::clone(&row, None)
-        {
-            if let Ok(wide) = duoc_core::ops::shape::expand(&row, &sizes(x), false) {
-                targets.push(("overlapping memory", wide));
-            }
-            targets.push(("a shape that would grow", row));
+    if x.dim() > 0
+        && x.shape() == want.shape()
+        && x.shape()[0] > 1
+        && let Ok(row) = duoc_core::ops::view::slice(&base, 0, Some(0), Some(1), 1)
+        && let Ok(row) = duoc_core::ops::copy::clone(&row, None)
+    {
+        if let Ok(wide) = duoc_core::ops::shape::expand(&row, &sizes(x), false) {
+            targets.push(("overlapping memory", wide));
         }
+        targets.push(("a shape that would grow", row));
     }
     targets
 }

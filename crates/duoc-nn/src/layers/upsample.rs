@@ -141,16 +141,16 @@ fn interpolate(
         Value,
         "recompute_scale_factor is not meaningful with an explicit size."
     );
-    if recompute || mode == Area {
-        if let Some(f) = factors.take() {
-            size = Some(
-                x.shape()[2..]
-                    .iter()
-                    .zip(&f)
-                    .map(|(n, f)| (*n as f64 * f) as i64)
-                    .collect(),
-            );
-        }
+    if (recompute || mode == Area)
+        && let Some(f) = factors.take()
+    {
+        size = Some(
+            x.shape()[2..]
+                .iter()
+                .zip(&f)
+                .map(|(n, f)| (*n as f64 * f) as i64)
+                .collect(),
+        );
     }
     let (s, f) = (size.as_deref(), factors.as_deref());
     let given = s.unwrap_or_default();
