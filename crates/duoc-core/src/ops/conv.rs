@@ -102,7 +102,10 @@ fn names(k: usize) -> &'static [&'static str] {
 /// The size of the output in one dimension, or None where the numbers are out of range.
 fn output_size(i: i64, k: i64, s: i64, p: i64, d: i64) -> Option<i64> {
     let reach = d.checked_mul(k - 1)?.checked_add(1)?;
-    Some(i.checked_add(p.checked_mul(2)?)?.checked_sub(reach)?.div_euclid(s) + 1)
+    i.checked_add(p.checked_mul(2)?)?
+        .checked_sub(reach)?
+        .div_euclid(s)
+        .checked_add(1)
 }
 
 fn transposed_size(i: i64, k: i64, s: i64, p: i64, d: i64, extra: i64) -> Option<i64> {
@@ -590,5 +593,19 @@ impl Tensor {
     #[track_caller]
     pub fn conv2d(&self, weight: &Tensor, bias: Option<&Tensor>, stride: i64, padding: i64) -> Tensor {
         conv2d(self, weight, bias, &[stride], &[padding], &[1], 1).or_throw()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_output_size_out_of_range_is_an_error() {
+        // An empty kernel reaches backwards: its size is the largest number, and one more.
+        assert_eq!(output_size(1, 0, 1, 0, i64::MAX), None);
+        assert_eq!(output_size(5, 3, 2, 1, 1), Some(3));
+        let (x, w) = (Tensor::ones(&[1, 1, 1, 1]), Tensor::ones(&[1, 1, 1, 0]));
+        assert!(conv2d(&x, &w, None, &[1], &[0], &[1, i64::MAX], 1).is_err());
     }
 }
