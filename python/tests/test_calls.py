@@ -25,6 +25,19 @@ class Calls(unittest.TestCase):
         self.assertEqual(x.permute(1, 0).shape, (3, 2))
         self.assertEqual(torch.permute(x, (1, 0)).shape, (3, 2))
 
+    def test_warnings_are_pythons(self):
+        import warnings
+
+        x, out = torch.ones(3), torch.ones(6)
+        with warnings.catch_warnings(record=True) as seen:
+            warnings.simplefilter("always")
+            torch.add(x, x, out=out)
+        self.assertEqual([w.category for w in seen], [UserWarning])
+        self.assertEqual(out.tolist(), [2.0, 2.0, 2.0])
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            self.assertRaises(UserWarning, torch.add, x, x, out=torch.ones(6))
+
     def test_factories_take_requires_grad(self):
         self.assertTrue(torch.zeros(2, requires_grad=True).requires_grad)
         self.assertEqual(torch.ones(2, dtype=float).dtype, torch.float64)

@@ -60,6 +60,15 @@ pub fn from_py(e: PyErr) -> Error {
     error
 }
 
+/// Hands a warning of the core to Python's `warnings`, which may make it an exception.
+pub fn warn(text: &str) -> Result<()> {
+    let text = std::ffi::CString::new(text.replace('\0', " ")).unwrap_or_default();
+    Python::attach(|py| {
+        let category = py.get_type::<pyo3::exceptions::PyUserWarning>();
+        PyErr::warn(py, &category, &text, 1).map_err(from_py)
+    })
+}
+
 /// Runs `f` of the core with the GIL released. Its errors become exceptions, its panics `RuntimeError`.
 pub fn run<T: Send>(py: Python<'_>, f: impl FnOnce() -> Result<T> + Send) -> PyResult<T> {
     py.detach(|| quietly(f)).map_err(to_py)

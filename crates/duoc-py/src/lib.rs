@@ -26,6 +26,7 @@ use pyo3::prelude::*;
 #[pymodule(name = "_C")]
 fn extension(m: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = m.py();
+    duoc_core::warning::set_warning_hook(error::warn);
     m.add("__version__", env!("CARGO_PKG_VERSION"))?;
     m.add_class::<tensor::PyTensor>()?;
     m.add_class::<types::PyDType>()?;
