@@ -379,11 +379,6 @@ pub fn infer_size(size: &[i64], numel: usize) -> Result<Dims> {
             }
         }
     }
-    ensure!(
-        size.len() <= duoc_kernels::nd::MAX_DIMS,
-        Runtime,
-        "tensors have at most 64 dimensions, got {size:?}"
-    );
     let mut out: Dims = size.iter().map(|n| *n.max(&0) as usize).collect();
     match infer {
         Some(d) if known > 0 && numel.is_multiple_of(known) => out[d] = numel / known,

@@ -414,10 +414,25 @@ fn images(map: Map, a: &Tensor, w: &Tensor, bias: Option<&Tensor>, out: &[usize]
     Ok(y)
 }
 
-/// Everything but the channels of a gradient, summed.
-fn bias_grad(g: &Tensor) -> Result<Tensor> {
+/// Everything but the channels of a gradient, summed. It is recorded with the input and the weight, as in PyTorch, where
+/// the three gradients are one node's: it needs a gradient where one of them does, though nothing flows back to them.
+fn bias_grad(g: &Tensor, x: &Tensor, w: &Tensor) -> Result<Tensor> {
     let dims: Vec<i64> = (0..g.dim() as i64).filter(|d| *d != 1).collect();
-    sum_dims(g, Some(&dims), false, None)
+    let sum = {
+        let _guard = crate::autograd::mode::grad_mode(false);
+        sum_dims(g, Some(&dims), false, None)?
+    };
+    let shape: Vec<i64> = g.shape().iter().map(|n| *n as i64).collect();
+    sum.record("ConvolutionBackward0", [g, x, w], |_| {
+        move |c: &Ctx, grad: &Tensor| {
+            let mut one = vec![1; shape.len()];
+            if let Some(n) = one.get_mut(1) {
+                *n = shape[1];
+            }
+            let spread = |g| super::shape::expand(&super::view::view(g, &one)?, &shape, false);
+            Ok((c.needs(0).then(|| spread(grad)).transpose()?, None, None))
+        }
+    })
 }
 
 fn forward(x: &Tensor, w: &Tensor, bias: Option<&Tensor>, out: &[usize], g: &Geometry) -> Result<Tensor> {
@@ -432,7 +447,7 @@ fn forward(x: &Tensor, w: &Tensor, bias: Option<&Tensor>, out: &[usize], g: &Geo
                     .then(|| input_grad(grad, &w, None, x.shape(), &g))
                     .transpose()?,
                 c.needs(1).then(|| weight_grad(grad, &x, w.shape(), &g)).transpose()?,
-                c.needs(2).then(|| bias_grad(grad)).transpose()?,
+                c.needs(2).then(|| bias_grad(grad, &x, &w)).transpose()?,
             ))
         }
     })
@@ -448,7 +463,7 @@ fn input_grad(y: &Tensor, w: &Tensor, bias: Option<&Tensor>, out: &[usize], g: &
             Ok((
                 c.needs(0).then(|| forward(grad, &w, None, y.shape(), &g)).transpose()?,
                 c.needs(1).then(|| weight_grad(&y, grad, w.shape(), &g)).transpose()?,
-                c.needs(2).then(|| bias_grad(grad)).transpose()?,
+                c.needs(2).then(|| bias_grad(grad, &y, &w)).transpose()?,
             ))
         }
     })

@@ -123,11 +123,51 @@ impl Settings {
         Ok(())
     }
 
+    /// Refuses a network whose parameters, all of its layers together, do not fit into the memory that is free: layer by layer
+    /// each would be allowed, until the machine has none left.
+    fn check_memory(&self, rows: usize, factory: Factory) -> Result<()> {
+        /// What a parameter needs beside its elements, about: the tensor, its storage, its name.
+        const EACH: u128 = 512;
+        let [rows, input, hidden, state, directions, layers] = [
+            rows,
+            self.input_size,
+            self.hidden_size,
+            self.real_hidden(),
+            self.directions(),
+            self.num_layers,
+        ]
+        .map(|n| n as u128);
+        let size = factory.dtype.unwrap_or(duoc_core::default_dtype()).size() as u128;
+        let deep = state.saturating_mul(directions);
+        let inputs = input.saturating_add(deep.saturating_mul(layers - 1));
+        let per_layer =
+            rows.saturating_mul(state + 2 * u128::from(self.bias)) + u128::from(self.proj_size > 0) * state * hidden;
+        let elements = per_layer
+            .saturating_mul(layers)
+            .saturating_add(rows.saturating_mul(inputs));
+        let tensors = layers * (2 + 2 * u128::from(self.bias) + u128::from(self.proj_size > 0));
+        let bytes = (elements
+            .saturating_mul(size)
+            .saturating_add(tensors.saturating_mul(EACH)))
+        .saturating_mul(directions);
+        if let Some(free) = duoc_core::sys::available_memory() {
+            ensure!(
+                bytes <= free as u128,
+                OutOfMemory,
+                "a recurrent network of {} layers has {} parameters of about {bytes} bytes together, and {free} bytes are free",
+                self.num_layers,
+                tensors.saturating_mul(directions)
+            );
+        }
+        Ok(())
+    }
+
     /// The parameters of a network with so many gates.
     pub(super) fn weights(&self, gates: usize, factory: Factory) -> Result<Weights> {
         self.check()?;
         let rows = (gates.checked_mul(self.hidden_size))
             .ok_or_else(|| err!(Runtime, "hidden_size {} is too large", self.hidden_size))?;
+        self.check_memory(rows, factory)?;
         let mut all = Vec::new();
         for layer in 0..self.num_layers {
             let columns = match layer {

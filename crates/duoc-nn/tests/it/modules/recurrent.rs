@@ -152,3 +152,24 @@ fn one_bias_is_the_sum_of_two() {
         3 * (12 + 16 + 4)
     );
 }
+
+#[test]
+fn a_network_beyond_memory_is_refused_as_a_whole() {
+    for build in [
+        |n| duoc_nn::LSTM::options(4, 4).num_layers(n).try_build().map(drop),
+        |n| duoc_nn::GRU::options(4, 4).num_layers(n).try_build().map(drop),
+        |n| {
+            duoc_nn::RNN::options(4, 4)
+                .num_layers(n)
+                .bidirectional(true)
+                .try_build()
+                .map(drop)
+        },
+    ] {
+        for layers in [usize::MAX, 1 << 40] {
+            let e = build(layers).expect_err("no machine has so much memory");
+            assert_eq!(e.kind(), duoc_core::ErrorKind::OutOfMemory, "{e}");
+        }
+        build(3).expect("a small network");
+    }
+}
