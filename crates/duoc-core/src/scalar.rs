@@ -63,6 +63,22 @@ impl Scalar {
         matches!(self, Scalar::Float(_))
     }
 
+    /// The complex conjugate; a real number is its own.
+    pub fn conj(self) -> Scalar {
+        match self {
+            Scalar::Complex(re, im) => Scalar::Complex(re, -im),
+            s => s,
+        }
+    }
+
+    /// Real and imaginary part.
+    pub fn to_parts(self) -> (f64, f64) {
+        match self {
+            Scalar::Complex(re, im) => (re, im),
+            s => (s.to_f64(), 0.0),
+        }
+    }
+
     /// Whether it is complex.
     pub fn is_complex(self) -> bool {
         matches!(self, Scalar::Complex(..))

@@ -119,6 +119,24 @@ impl DType {
         matches!(self, DType::C64 | DType::C128)
     }
 
+    /// The dtype of the parts of a complex dtype; another dtype itself.
+    pub const fn part(self) -> DType {
+        match self {
+            DType::C64 => DType::F32,
+            DType::C128 => DType::F64,
+            d => d,
+        }
+    }
+
+    /// The complex dtype whose parts are of this dtype, if there is one.
+    pub const fn of_parts(self) -> Option<DType> {
+        match self {
+            DType::F32 => Some(DType::C64),
+            DType::F64 => Some(DType::C128),
+            _ => None,
+        }
+    }
+
     /// Types that can carry a gradient.
     pub const fn is_differentiable(self) -> bool {
         self.is_float() || self.is_complex()

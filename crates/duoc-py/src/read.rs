@@ -69,7 +69,8 @@ fn nest(py: Python<'_>, flat: &mut dyn Iterator<Item = Py<PyAny>>, shape: &[usiz
 }
 
 fn to_bytes(t: &Tensor) -> duoc_core::Result<Vec<u8>> {
-    let t = ops::copy::contiguous(&t.detach(), None)?;
+    let t = ops::parts::resolve_neg(&ops::parts::resolve_conj(&t.detach())?)?;
+    let t = ops::copy::contiguous(&t, None)?;
     if t.numel() == 0 {
         return Ok(Vec::new());
     }

@@ -424,7 +424,7 @@ pub(crate) fn fit(g: Tensor, shape: &[usize], dtype: DType) -> Result<Tensor> {
         return Ok(g);
     }
     let g = if g.dtype().is_complex() && !dtype.is_complex() {
-        crate::ops::view::real(&g)?
+        crate::ops::parts::real(&g)?
     } else {
         g
     };

@@ -356,6 +356,11 @@ impl Ctx<'_> {
         }
     }
 
+    /// The conjugate of a saved tensor, which the gradient of an analytic function multiplies with; a real one itself.
+    pub fn get_conj(&self, saved: Saved) -> Result<Tensor> {
+        crate::ops::parts::conjugated(&self.get(saved)?)
+    }
+
     /// As [`Ctx::get`] for a tensor that may not have been given.
     pub fn get_opt(&self, saved: Saved) -> Result<Option<Tensor>> {
         saved.0.map(|i| self.node.unpack(i as usize)).transpose()

@@ -205,6 +205,11 @@ impl Tensor {
 
     /// A view without a node: the caller records it.
     pub(crate) fn view_with(&self, layout: Layout, dtype: DType, creation: Creation) -> Tensor {
+        self.view_toggled(layout, dtype, creation, 0)
+    }
+
+    /// As [`Tensor::view_with`], with some of the bits the other way round that say how elements are read.
+    pub(crate) fn view_toggled(&self, layout: Layout, dtype: DType, creation: Creation, toggled: u8) -> Tensor {
         let i = &*self.0;
         let (base, inherited) = match &i.view {
             Some(v) => (v.base.clone(), Some(v.creation)),
@@ -219,7 +224,7 @@ impl Tensor {
         } else {
             creation
         };
-        let bits = i.bits & !super::super::tensor::WRAPPED;
+        let bits = (i.bits & !super::super::tensor::WRAPPED) ^ toggled;
         let version = i.version.clone();
         let t = Tensor::assemble(
             i.storage.clone(),

@@ -38,8 +38,10 @@ pub(crate) fn refresh(t: &Tensor) {
 
 fn as_strided_node(view: &Tensor, base: &Tensor, edge: Edge) -> Arc<Node> {
     let (base_layout, layout) = (base.layout().clone(), view.layout().clone());
+    let bits = view.0.bits ^ base.0.bits;
     let backward = move |_: &Ctx, g: &[Option<Tensor>]| -> Result<Grads> {
-        Ok(match &g[0] {
+        let g = g[0].as_ref().map(|g| crate::ops::parts::toggled(g, bits)).transpose()?;
+        Ok(match &g {
             Some(g) => smallvec::smallvec![Some(crate::ops::view::as_strided_backward(g, &base_layout, &layout)?)],
             None => Grads::new(),
         })
@@ -62,12 +64,13 @@ pub(crate) fn rebase_root(x: &Tensor, v: &ViewOf, edge: Edge) -> Result<()> {
     let layout = x.layout().clone();
     let base_layout = base.layout().clone();
     let (slot, outputs, dtype) = (edge.slot(), edge.outputs(), x.dtype());
+    let bits = x.0.bits ^ base.0.bits;
     let backward = move |c: &Ctx, g: &[Option<Tensor>]| -> Result<Grads> {
         let Some(g) = &g[0] else { return Ok(Grads::new()) };
         // The gradient of the root with the view's part replaced by what flows through the change.
         let result = dense_copy(g, &base_layout)?;
         let part = if dtype == g.dtype() {
-            relative(&result, &base_layout, &layout)?
+            crate::ops::parts::toggled(&relative(&result, &base_layout, &layout)?, bits)?
         } else {
             crate::bail!(
                 NotImplemented,

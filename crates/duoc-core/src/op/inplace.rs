@@ -76,7 +76,7 @@ pub fn finish_inplace(x: &Tensor, result: &Tensor) -> Result<()> {
 
 /// `result`, or a copy of it where it lies in the memory of `x` in another order.
 fn apart(x: &Tensor, result: Tensor) -> Result<Tensor> {
-    let exact = result.data_ptr() == x.data_ptr() && result.strides() == x.strides();
+    let exact = result.data_ptr() == x.data_ptr() && result.strides() == x.strides() && !x.is_lazy() && !result.is_lazy();
     if !result.storage().same(x.storage()) || exact {
         return Ok(result);
     }
@@ -110,6 +110,8 @@ pub fn finish_out(op: &Op, inputs: &[Value], outs: Vec<Tensor>) -> Result<Value>
     }
     let tensors: Vec<&Tensor> = inputs.iter().flat_map(Value::tensors).collect();
     if let (Some(write), [out]) = (op.write, &outs[..])
+        && !out.is_lazy()
+        && !tensors.iter().any(|t| t.is_lazy())
         && assert_apart(out, &tensors).is_ok()
     {
         match write(inputs, out) {

@@ -86,6 +86,33 @@ impl Op {
     }
 }
 
+/// Whether a schema says that its result may be a view: such an op takes conjugated and negated tensors as they are, and
+/// so does one that writes into its argument.
+#[doc(hidden)]
+pub const fn returns_view(schema: &str) -> bool {
+    let (s, mark) = (schema.as_bytes(), b"Tensor(a");
+    let mut i = 0;
+    while i + mark.len() <= s.len() {
+        let mut k = 0;
+        while k < mark.len() && s[i + k] == mark[k] {
+            k += 1;
+        }
+        if k == mark.len() {
+            return true;
+        }
+        i += 1;
+    }
+    false
+}
+
+/// Calls an op with the conjugations and negations of its arguments carried out: kernels read elements as they are stored.
+#[doc(hidden)]
+#[cold]
+pub fn with_resolved(op: &'static Op, args: &[Value]) -> Result<Value> {
+    let args = args.iter().map(Value::resolved).collect::<Result<Vec<_>>>()?;
+    (op.call)(&args)
+}
+
 /// Declares the ops of a file.
 ///
 /// ```text
@@ -116,6 +143,11 @@ macro_rules! ops {
                     return $crate::op::through(&op_rows::$name, &args, &mut || $body($($arg),*).map(|r| {
                         $crate::op::IntoValue::to_value(&r)
                     })).and_then($crate::op::FromValue::from_owned);
+                }
+                const AWARE: bool = $crate::op::returns_view($schema);
+                if !AWARE && (false $(|| $crate::op::IntoValue::is_lazy(&$arg))*) {
+                    let args = [$($crate::op::IntoValue::to_value(&$arg)),*];
+                    return $crate::op::with_resolved(&op_rows::$name, &args).and_then($crate::op::FromValue::from_owned);
                 }
                 $body($($arg),*)
             }

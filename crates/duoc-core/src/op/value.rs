@@ -70,6 +70,19 @@ impl Value {
         }
     }
 
+    /// The value with every tensor's conjugation and negation carried out.
+    pub(crate) fn resolved(&self) -> Result<Value> {
+        let one = |t: &Tensor| crate::ops::parts::resolved(t);
+        Ok(match self {
+            Value::Tensor(t) => Value::Tensor(one(t)?),
+            Value::Tensors(ts) => Value::Tensors(ts.iter().map(one).collect::<Result<_>>()?),
+            Value::OptTensors(ts) => Value::OptTensors(
+                ts.iter().map(|t| t.as_ref().map(one).transpose()).collect::<Result<_>>()?,
+            ),
+            v => v.clone(),
+        })
+    }
+
     /// Every tensor in the value, in order.
     pub fn tensors(&self) -> Vec<&Tensor> {
         match self {
@@ -126,7 +139,42 @@ pub trait FromValue<'a>: Sized {
 pub trait IntoValue {
     /// As a dynamic value.
     fn to_value(&self) -> Value;
+    /// Whether there is a tensor in it whose elements are to be read conjugated or negated.
+    #[inline(always)]
+    fn is_lazy(&self) -> bool {
+        false
+    }
 }
+
+/// What [`IntoValue::is_lazy`] asks of an argument with or without tensors.
+trait Lazy {
+    fn lazy(&self) -> bool;
+}
+impl Lazy for Tensor {
+    #[inline(always)]
+    fn lazy(&self) -> bool {
+        self.is_lazy()
+    }
+}
+impl Lazy for [Tensor] {
+    fn lazy(&self) -> bool {
+        self.iter().any(Tensor::is_lazy)
+    }
+}
+impl Lazy for [Option<Tensor>] {
+    fn lazy(&self) -> bool {
+        self.iter().flatten().any(Tensor::is_lazy)
+    }
+}
+macro_rules! never_lazy {
+    ($($ty:ty),+) => { $(impl Lazy for $ty {
+        #[inline(always)]
+        fn lazy(&self) -> bool {
+            false
+        }
+    })+ };
+}
+never_lazy!([Scalar], [i64], [f64], [bool], str, Generator);
 
 macro_rules! by_reference {
     ($($ty:ty, $variant:ident, $name:literal;)+) => { $(
@@ -144,9 +192,13 @@ macro_rules! by_reference {
         }
         impl IntoValue for &$ty {
             fn to_value(&self) -> Value { Value::$variant((*self).to_owned()) }
+            #[inline(always)]
+            fn is_lazy(&self) -> bool { (**self).lazy() }
         }
         impl IntoValue for Option<&$ty> {
             fn to_value(&self) -> Value { self.map_or(Value::None, |x| Value::$variant(x.to_owned())) }
+            #[inline(always)]
+            fn is_lazy(&self) -> bool { self.is_some_and(|x| x.lazy()) }
         }
     )+ };
 }

@@ -58,7 +58,7 @@ fn sigmoid_backward_body(g: &Tensor, y: &Tensor) -> Result<Tensor> {
     out.record("SigmoidBackwardBackward0", [g, y], |r| {
         let (g, y) = (r.save(g), r.save(y));
         move |c: &Ctx, gg: &Tensor| {
-            let (g, y) = (c.get(g)?, c.get(y)?);
+            let (g, y) = (c.get_conj(g)?, c.get_conj(y)?);
             catch(|| {
                 [
                     c.needs(0).then(|| sigmoid_backward(gg, &y).or_throw()),
@@ -83,7 +83,7 @@ fn tanh_backward_body(g: &Tensor, y: &Tensor) -> Result<Tensor> {
     out.record("TanhBackwardBackward0", [g, y], |r| {
         let (g, y) = (r.save(g), r.save(y));
         move |c: &Ctx, gg: &Tensor| {
-            let (g, y) = (c.get(g)?, c.get(y)?);
+            let (g, y) = (c.get_conj(g)?, c.get_conj(y)?);
             catch(|| {
                 [
                     c.needs(0).then(|| tanh_backward(gg, &y).or_throw()),

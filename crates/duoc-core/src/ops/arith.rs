@@ -30,8 +30,9 @@ ops! {
 }
 
 fn scaled(alpha: Scalar, dtype: DType) -> Params {
-    if dtype.is_float() {
-        Params::floats(&[alpha.to_f64()])
+    if dtype.is_differentiable() {
+        let (re, im) = alpha.to_parts();
+        Params::floats(&[re, im])
     } else {
         Params::ints(&[if dtype == DType::Bool {
             alpha.to_bool() as i64
@@ -87,7 +88,7 @@ fn add_body(x: &Tensor, y: &Tensor, alpha: Scalar) -> Result<Tensor> {
     check_alpha(dtype, alpha)?;
     let out = binary_row(Binary::Add, "add", x, y, dtype, Dest::New, &scaled(alpha, dtype))?;
     out.record("AddBackward0", [x, y], |_| {
-        move |c: &Ctx, g: &Tensor| Ok([c.needs(0).then(|| g.clone()), times(c.needs(1), g, alpha)?])
+        move |c: &Ctx, g: &Tensor| Ok([c.needs(0).then(|| g.clone()), times(c.needs(1), g, alpha.conj())?])
     })
 }
 
@@ -115,6 +116,7 @@ fn sub_body(x: &Tensor, y: &Tensor, alpha: Scalar) -> Result<Tensor> {
     let out = binary_row(Binary::Sub, "sub", x, y, dtype, Dest::New, &scaled(alpha, dtype))?;
     let minus = match alpha {
         Scalar::Int(i) => Scalar::Int(i.wrapping_neg()),
+        Scalar::Complex(re, im) => Scalar::Complex(-re, im),
         a => Scalar::Float(-a.to_f64()),
     };
     out.record("SubBackward0", [x, y], |_| {
@@ -145,8 +147,8 @@ fn mul_body(x: &Tensor, y: &Tensor) -> Result<Tensor> {
         let (x, y) = (r.save_if(r.needs(1), x), r.save_if(r.needs(0), y));
         move |c: &Ctx, g: &Tensor| -> Result<Grads> {
             Ok(smallvec::smallvec![
-                if c.needs(0) { Some(mul(g, &c.get(y)?)?) } else { None },
-                if c.needs(1) { Some(mul(g, &c.get(x)?)?) } else { None },
+                if c.needs(0) { Some(mul(g, &c.get_conj(y)?)?) } else { None },
+                if c.needs(1) { Some(mul(g, &c.get_conj(x)?)?) } else { None },
             ])
         }
     })
@@ -158,11 +160,11 @@ fn div_body(x: &Tensor, y: &Tensor) -> Result<Tensor> {
     out.record("DivBackward0", [x, y], |r| {
         let (x, y) = (r.save_if(r.needs(1), x), r.save(y));
         move |c: &Ctx, g: &Tensor| -> Result<Grads> {
-            let y = c.get(y)?;
+            let y = c.get_conj(y)?;
             let gx = div(g, &y)?;
             // d(x/y)/dy = -(x/y)/y
             let gy = if c.needs(1) {
-                Some(mul(&mul(&gx, &div(&c.get(x)?, &y)?)?, &Tensor::wrapped(-1i64)?)?)
+                Some(mul(&mul(&gx, &div(&c.get_conj(x)?, &y)?)?, &Tensor::wrapped(-1i64)?)?)
             } else {
                 None
             };

@@ -282,12 +282,15 @@ fn lerp_scalar_body(x: &Tensor, end: &Tensor, weight: Scalar) -> Result<Tensor> 
     let Some(kernel) = binary(Binary::LerpScalar, dtype) else {
         return Err(not_implemented("lerp_kernel_scalar", dtype));
     };
-    let p = Params::floats(&[weight.to_f64()]);
+    let p = params(dtype, &[weight]);
     let out = elementwise(Dest::New, dtype, &[x, end], kernel, p.as_ptr(), 2)?;
     out.record("LerpBackward0", [x, end], |_| {
         move |c: &Ctx, g: &Tensor| {
-            let w = weight.to_f64();
-            catch(|| [c.needs(0).then(|| g * (1.0 - w)), c.needs(1).then(|| g * w)])
+            let (w, rest) = match weight.conj() {
+                Scalar::Complex(re, im) => (Scalar::Complex(re, im), Scalar::Complex(1.0 - re, -im)),
+                w => (Scalar::Float(w.to_f64()), Scalar::Float(1.0 - w.to_f64())),
+            };
+            catch(|| [c.needs(0).then(|| g * rest), c.needs(1).then(|| g * w)])
         }
     })
 }
@@ -312,10 +315,10 @@ fn lerp_body(x: &Tensor, end: &Tensor, weight: &Tensor) -> Result<Tensor> {
     out.record("LerpBackward1", [x, end, weight], |r| {
         let (x, end, weight) = (r.save_if(r.needs(2), x), r.save_if(r.needs(2), end), r.save(weight));
         move |c: &Ctx, g: &Tensor| -> Result<Grads> {
-            let w = c.get(weight)?;
+            let w = c.get_conj(weight)?;
             let span = c
                 .needs(2)
-                .then(|| Ok::<_, crate::Error>((c.get(x)?, c.get(end)?)))
+                .then(|| Ok::<_, crate::Error>((c.get_conj(x)?, c.get_conj(end)?)))
                 .transpose()?;
             catch(|| {
                 smallvec::smallvec![
@@ -341,8 +344,9 @@ fn addcmul_body(x: &Tensor, a: &Tensor, b: &Tensor, value: Scalar) -> Result<Ten
     out.record("AddcmulBackward0", [x, a, b], |r| {
         let (a, b) = (r.save_if(r.needs(2), a), r.save_if(r.needs(1), b));
         move |c: &Ctx, g: &Tensor| -> Result<Grads> {
-            let a = if c.needs(2) { Some(c.get(a)?) } else { None };
-            let b = if c.needs(1) { Some(c.get(b)?) } else { None };
+            let a = if c.needs(2) { Some(c.get_conj(a)?) } else { None };
+            let b = if c.needs(1) { Some(c.get_conj(b)?) } else { None };
+            let value = value.conj();
             catch(|| {
                 smallvec::smallvec![
                     c.needs(0).then(|| g.clone()),
@@ -372,8 +376,9 @@ fn addcdiv_body(x: &Tensor, a: &Tensor, b: &Tensor, value: Scalar) -> Result<Ten
     out.record("AddcdivBackward0", [x, a, b], |r| {
         let (a, b) = (r.save_if(r.needs(2), a), r.save(b));
         move |c: &Ctx, g: &Tensor| -> Result<Grads> {
-            let b = c.get(b)?;
-            let a = if c.needs(2) { Some(c.get(a)?) } else { None };
+            let b = c.get_conj(b)?;
+            let a = if c.needs(2) { Some(c.get_conj(a)?) } else { None };
+            let value = value.conj();
             catch(|| {
                 smallvec::smallvec![
                     c.needs(0).then(|| g.clone()),

@@ -229,6 +229,9 @@ pub(crate) fn copy_data(dst: &Tensor, src: &Tensor) -> Result<()> {
     }
     check_expand(src.shape(), dst.shape())?;
     assert_no_partial_overlap(dst, src)?;
+    if src.is_lazy() || dst.is_lazy() {
+        return super::parts::copy_lazy(dst, src);
+    }
     let mode = if dst.storage().use_count() == 1 && dst.known_meta().is_none() {
         Mode::Init
     } else {

@@ -75,6 +75,9 @@ pub struct Product<'a> {
 pub static PRODUCT: Stub<fn(&Product) -> Result<()>> = Stub::new("addmm_impl", product_on_cpu);
 
 fn product_on_cpu(p: &Product) -> Result<()> {
+    if p.out.dtype().is_complex() {
+        return complex_product(p);
+    }
     let rank = p.out.dim();
     let mat = |t: &Tensor, ptr| kernel::Mat {
         ptr,
@@ -109,6 +112,30 @@ fn product_on_cpu(p: &Product) -> Result<()> {
     })
 }
 
+/// The four products of the parts, written where the parts of the result lie:
+/// `re = re(a) re(b) - im(a) im(b)`, `im = re(a) im(b) + im(a) re(b)`.
+fn complex_product(p: &Product) -> Result<()> {
+    let part = |t: &Tensor, k| no_grad(|| super::parts::part(t, k));
+    let (a, b, out) = ([part(p.a, 0)?, part(p.a, 1)?], [part(p.b, 0)?, part(p.b, 1)?], [part(p.out, 0)?, part(p.out, 1)?]);
+    let unit = |s: Scalar, x: f64| s.to_parts() == (x, 0.0);
+    ensure!(
+        unit(p.alpha, 1.0) && unit(p.beta, 0.0),
+        NotImplemented,
+        "a complex product with factors is computed in steps"
+    );
+    for (k, i, j, alpha, beta) in [(0, 0, 0, 1, 0), (0, 1, 1, -1, 1), (1, 0, 1, 1, 0), (1, 1, 0, 1, 1)] {
+        product_on_cpu(&Product {
+            out: &out[k],
+            mode: p.mode,
+            a: &a[i],
+            b: &b[j],
+            alpha: Scalar::Int(alpha),
+            beta: Scalar::Int(beta),
+        })?;
+    }
+    Ok(())
+}
+
 fn factor(x: Scalar) -> kernel::Factor {
     kernel::Factor {
         f: x.to_f64(),
@@ -121,7 +148,7 @@ const ONE: Scalar = Scalar::Int(1);
 
 /// An error with PyTorch's kernel name unless the dtype has a product or there is nothing to compute.
 fn check_supported(out: &Tensor, name: &str) -> Result<()> {
-    if out.numel() != 0 && !kernel::supports(out.dtype()) {
+    if out.numel() != 0 && !kernel::supports(out.dtype().part()) {
         bail!(
             NotImplemented,
             "\"{name}\" not implemented for '{}'",
@@ -156,6 +183,13 @@ fn fused(
     beta: Scalar,
     alpha: Scalar,
 ) -> Result<Tensor> {
+    if a.dtype().is_complex() {
+        let y = scaled_by(product(name, shape, a, b)?, alpha)?;
+        return no_grad(|| match beta.to_parts() {
+            (0.0, 0.0) => Ok(y),
+            _ => super::arith::add(&y, x, beta),
+        });
+    }
     let out = Tensor::uninit(shape, a.dtype())?;
     check_supported(&out, name)?;
     let beta = start(&out, x, beta)?;
@@ -228,9 +262,9 @@ pub(crate) fn c_name(dtype: DType) -> &'static str {
     }
 }
 
-/// The conjugate: a real tensor is its own, and complex ones have no product yet.
+/// The conjugate; a real tensor is its own.
 pub(super) fn conj(x: &Tensor) -> Result<Tensor> {
-    Ok(x.clone())
+    super::parts::conj(x)
 }
 
 /// The conjugate transpose of the last two dimensions.
@@ -238,9 +272,14 @@ fn adjoint(x: &Tensor) -> Result<Tensor> {
     conj(&transpose(x, -2, -1)?)
 }
 
-/// `g * factor`, or `g` itself.
+/// `g * conj(factor)`, or `g` itself: the gradient of what was multiplied by the factor.
 pub(super) fn scaled(g: Tensor, factor: Scalar) -> Result<Tensor> {
-    if factor.to_f64() == 1.0 {
+    scaled_by(g, factor.conj())
+}
+
+/// `g * factor`, or `g` itself.
+fn scaled_by(g: Tensor, factor: Scalar) -> Result<Tensor> {
+    if factor.to_parts() == (1.0, 0.0) {
         Ok(g)
     } else {
         super::arith::mul(&g, &Tensor::wrapped(factor)?)

@@ -106,7 +106,7 @@ impl Spec {
                 "VarBackward0",
             ),
         };
-        let [y] = run(op, "std_cpu", x, self.dims, self.keepdim, [x.dtype()])?;
+        let [y] = run(op, "std_cpu", x, self.dims, self.keepdim, [x.dtype().part()])?;
         y.record(node, [x], |r| {
             let (x, y) = (r.save(x), if self.root { Some(r.save_output(0)) } else { None });
             move |c: &Ctx, g: &Tensor| {
@@ -117,6 +117,10 @@ impl Spec {
     }
 
     fn with_mean(self, x: &Tensor) -> Result<(Tensor, Tensor)> {
+        if x.dtype().is_complex() {
+            let mean = mean_dim(x, Some(&self.dims.list()), self.keepdim, None)?;
+            return Ok((self.one(x)?, mean));
+        }
         let (op, node) = match self.root {
             true => (
                 Reduce::StdMean {

@@ -117,6 +117,9 @@ pub(crate) enum Save {
 }
 
 /// Records a function of one tensor whose gradient is `formula(g, saved)`.
+///
+/// For complex numbers the formula gets the conjugate of what was saved: an analytic function that is real on the real
+/// numbers has `f'(conj z) = conj f'(z)`, and PyTorch's gradient of it is `g * conj f'(z)`.
 pub(crate) fn record1(
     out: Tensor,
     name: &'static str,
@@ -131,7 +134,7 @@ pub(crate) fn record1(
             Save::Output => Some(r.save_output(0)),
         };
         move |c: &Ctx, g: &Tensor| {
-            let v = saved.map_or_else(|| Ok(g.clone()), |s| c.get(s))?;
+            let v = saved.map_or_else(|| Ok(g.clone()), |s| c.get_conj(s))?;
             catch(|| formula(g, &v))
         }
     })
@@ -148,7 +151,7 @@ pub(crate) fn record2(
     out.record(name, [x, y], |r| {
         let (sx, sy) = (r.save(x), r.save(y));
         move |c: &Ctx, g: &Tensor| {
-            let (x, y) = (c.get(sx)?, c.get(sy)?);
+            let (x, y) = (c.get_conj(sx)?, c.get_conj(sy)?);
             catch(|| {
                 [
                     c.needs(0).then(|| left(g, &x, &y)),
@@ -202,7 +205,7 @@ pub(crate) fn change<'a>(
 ) -> Result<()> {
     let all = || std::iter::once(x).chain(others.iter().copied());
     let recorded = crate::autograd::mode::is_grad_enabled() && all().any(|t| t.requires_grad());
-    if !recorded {
+    if !recorded && !all().any(Tensor::is_lazy) {
         crate::op::check_target(x, others)?;
         match write(x) {
             Err(e) if e.kind() == ErrorKind::NotImplemented => {}

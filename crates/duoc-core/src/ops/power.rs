@@ -2,6 +2,7 @@
 
 use super::blend::select;
 use super::pointwise::{binary_row, no_direct_way, not_implemented, real_dtype, record2, run_row, unary_row};
+use super::parts::conjugated;
 use super::sign::params;
 use crate::autograd::Ctx;
 use crate::iter::Dest;
@@ -84,22 +85,27 @@ fn pow_scalar_body(x: &Tensor, exponent: Scalar) -> Result<Tensor> {
     out.record("PowBackward0", [x], |r| {
         let x = r.save(x);
         move |c: &Ctx, g: &Tensor| {
-            if exponent.to_f64() == 0.0 {
+            if exponent.to_parts() == (0.0, 0.0) {
                 return super::factory::zeros_like(g);
             }
             let less = match exponent {
                 Scalar::Int(i) => Scalar::Int(i.saturating_sub(1)),
+                Scalar::Complex(re, im) => Scalar::Complex(re - 1.0, im),
                 s => Scalar::Float(s.to_f64() - 1.0),
             };
             let slope = pow_scalar(&c.get(x)?, less)?;
-            catch(|| g * (slope * exponent))
+            catch(|| g * conjugated(&(slope * exponent)).or_throw())
         }
     })
 }
 
 /// `x ^ exponent` in `dtype`: the powers that are cheaper than the general one have kernels of their own.
 fn power(x: &Tensor, dtype: DType, exponent: Scalar) -> Result<Tensor> {
-    let e = exponent.to_f64();
+    // A complex exponent is none of the special ones.
+    let e = match exponent.to_parts() {
+        (re, 0.0) => re,
+        _ => f64::NAN,
+    };
     if e == 0.0 || e == 1.0 {
         let out = Tensor::uninit_like(x, dtype)?;
         let one = Tensor::scalar(1i64, dtype)?;
@@ -139,13 +145,13 @@ fn pow_body(x: &Tensor, y: &Tensor) -> Result<Tensor> {
             catch(|| {
                 [
                     c.needs(0).then(|| {
-                        let slope = g * (&y * pow(&x, &(&y - 1)).or_throw());
+                        let slope = g * conjugated(&(&y * pow(&x, &(&y - 1)).or_throw())).or_throw();
                         select(&y.eq(0.0), &zero(), &slope).or_throw()
                     }),
                     c.needs(1).then(|| {
                         // At 0 the logarithm is infinite, yet the power stays 0 for every exponent from 0 up.
-                        let flat = x.eq(0.0) & y.ge(0.0);
-                        let slope = g * (out * x.log());
+                        let flat = x.eq(0.0) & y.real().ge(0.0);
+                        let slope = g * conjugated(&(out * logarithm(&x, &y))).or_throw();
                         select(&flat, &zero(), &slope).or_throw()
                     }),
                 ]
@@ -154,9 +160,17 @@ fn pow_body(x: &Tensor, y: &Tensor) -> Result<Tensor> {
     })
 }
 
+/// The logarithm of a base; complex where the exponent is.
+fn logarithm(x: &Tensor, exponent: &Tensor) -> Tensor {
+    match exponent.dtype().is_complex() && !x.dtype().is_complex() {
+        true => x.to_dtype(exponent.dtype()).log(),
+        false => x.log(),
+    }
+}
+
 fn pow_base_body(base: Scalar, y: &Tensor) -> Result<Tensor> {
     let dtype = Promotion::default().tensor(&Tensor::wrapped(base)?).tensor(y).finish();
-    let out = if base.to_f64() == 1.0 && dtype != DType::Bool {
+    let out = if base.to_parts() == (1.0, 0.0) && dtype != DType::Bool {
         super::factory::full_of(y.shape(), Scalar::Int(1), dtype)?
     } else if dtype.is_differentiable() {
         unary_row(Unary::PowBase, "pow", y, dtype, Dest::New, &params(dtype, &[base]))?
@@ -173,7 +187,10 @@ fn pow_base_body(base: Scalar, y: &Tensor) -> Result<Tensor> {
             let (y, out) = (c.get(y)?, c.get(out)?);
             catch(|| {
                 let b = base.to_f64();
-                if b == 0.0 {
+                if base.is_complex() || y.dtype().is_complex() {
+                    let base = Tensor::scalar(base, y.dtype().of_parts().unwrap_or(out.dtype())).or_throw();
+                    g * conjugated(&(out * base.log())).or_throw()
+                } else if b == 0.0 {
                     let slope = g * (out * f64::NEG_INFINITY);
                     select(&y.ge(0.0), &zero(), &slope).or_throw()
                 } else {
@@ -185,7 +202,11 @@ fn pow_base_body(base: Scalar, y: &Tensor) -> Result<Tensor> {
 }
 
 fn float_power_body(x: &Tensor, y: &Tensor) -> Result<Tensor> {
-    let wide = |t: &Tensor| super::copy::to_dtype(t, DType::F64);
+    let dtype = match x.dtype().is_complex() || y.dtype().is_complex() {
+        true => DType::C128,
+        false => DType::F64,
+    };
+    let wide = |t: &Tensor| super::copy::to_dtype(t, dtype);
     if y.is_wrapped_number() {
         return pow_scalar(&wide(x)?, y.try_item()?);
     }

@@ -118,7 +118,38 @@ fn run<const N: usize>(
 }
 
 fn run_one(op: Scan, name: &str, x: &Tensor, d: usize, from: From) -> Result<Tensor> {
+    if x.dtype().is_complex() {
+        return crate::autograd::no_grad(|| run_complex(op, name, x, d, from));
+    }
     Ok(run(op, name, x, d, from, [x.dtype()])?.swap_remove(0))
+}
+
+/// A scan of complex numbers: sums are those of the parts, products are found by doubling, `y[i] = x[i] y[i - 1]` being
+/// after `k` steps the product of the last `2^k` numbers.
+fn run_complex(op: Scan, name: &str, x: &Tensor, d: usize, from: From) -> Result<Tensor> {
+    use super::parts::{view_as_complex, view_as_real};
+    if x.dim() == 0 || x.numel() == 0 {
+        return super::copy::clone(x, None);
+    }
+    if op == Scan::Sum {
+        return view_as_complex(&run_one(op, name, &view_as_real(x)?, d, from)?);
+    }
+    if op != Scan::Prod {
+        return Err(super::pointwise::not_implemented(name, x.dtype()));
+    }
+    let (n, dim) = (x.shape()[d] as i64, d as i64);
+    let mut y = x.clone();
+    let mut step = 1;
+    while step < n {
+        let (low, high) = (narrow(&y, dim, 0, n - step)?, narrow(&y, dim, step, n - step)?);
+        let products = mul(&low, &high)?;
+        y = match from {
+            From::Start => cat(&[narrow(&y, dim, 0, step)?, products], dim)?,
+            From::End => cat(&[products, narrow(&y, dim, n - step, step)?], dim)?,
+        };
+        step *= 2;
+    }
+    super::copy::clone(&y, Some(crate::MemoryFormat::Contiguous))
 }
 
 /// The input in the dtype that it is accumulated in.
@@ -154,7 +185,7 @@ fn running_prod(x: &Tensor, terms: &Tensor, d: usize, from: From) -> Result<Tens
     let y = run_one(Scan::Prod, "cumprod_out_cpu", terms, d, from)?;
     y.record("CumprodBackward0", [x], |r| {
         let (x, y) = (r.save(x), r.save_output(0));
-        move |c: &Ctx, g: &Tensor| cumprod_backward(g, &c.get(x)?, &c.get(y)?, d, from)
+        move |c: &Ctx, g: &Tensor| cumprod_backward(g, &c.get_conj(x)?, &c.get_conj(y)?, d, from)
     })
 }
 

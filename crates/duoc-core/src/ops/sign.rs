@@ -67,11 +67,26 @@ fn signs(x: &Tensor) -> Result<Tensor> {
 }
 
 fn sign_body(x: &Tensor) -> Result<Tensor> {
+    if x.dtype().is_complex() {
+        bail!(Runtime, "Unlike NumPy, torch.sign doesn't allow complex inputs: use torch.sgn() instead");
+    }
     record1(signs(x)?, "SignBackward0", x, Save::Nothing, no_gradient)
 }
 
 fn sgn_body(x: &Tensor) -> Result<Tensor> {
+    if x.dtype().is_complex() {
+        return record1(signs(x)?, "SgnBackward0", x, Save::Input, complex_sgn_gradient);
+    }
     record1(signs(x)?, "SgnBackward0", x, Save::Nothing, no_gradient)
+}
+
+/// `(g - re(g conj(s)) s) / |z|` with `s = z / |z|`: only a turn changes the direction. The formula gets `conj z`.
+fn complex_sgn_gradient(g: &Tensor, conj: &Tensor) -> Tensor {
+    let (s_conj, size) = (conj.sgn(), conj.abs());
+    let along = super::parts::real(&(g * &s_conj)).or_throw();
+    let s = super::parts::conjugated(&s_conj).or_throw();
+    let slope = (g - along * s) / &size;
+    super::blend::select(&size.eq(0.0), &Tensor::wrapped(0.0).or_throw(), &slope).or_throw()
 }
 
 fn square_body(x: &Tensor) -> Result<Tensor> {
@@ -193,7 +208,10 @@ impl Tensor {
 
 /// A scalar as parameters of a kernel of `dtype`.
 pub(crate) fn params(dtype: DType, values: &[Scalar]) -> Params {
-    if dtype.is_differentiable() {
+    if dtype.is_complex() {
+        let v: smallvec::SmallVec<[f64; 4]> = values.iter().flat_map(|s| <[f64; 2]>::from(s.to_parts())).collect();
+        Params::floats(&v)
+    } else if dtype.is_differentiable() {
         let v: smallvec::SmallVec<[f64; 4]> = values.iter().map(|s| s.to_f64()).collect();
         Params::floats(&v)
     } else {

@@ -6,7 +6,7 @@ use super::pointwise::{
 use crate::iter::Dest;
 use crate::op::Value;
 use crate::{DType, OrThrow, Result, Tensor, ops};
-use duoc_kernels::pointwise::{Params, Unary};
+use duoc_kernels::pointwise::{Params, Unary, modulus};
 use std::f64::consts::{LN_2, LN_10, PI};
 
 /// What a function takes and gives.
@@ -33,6 +33,9 @@ fn dtype_of(class: Class, kernel: &str, dtype: DType) -> Result<Option<DType>> {
 }
 
 fn compute(op: Unary, class: Class, kernel: &str, x: &Tensor) -> Result<Tensor> {
+    if op == Unary::Abs && x.dtype().is_complex() {
+        return super::parts::to_part(modulus, x);
+    }
     match dtype_of(class, kernel, x.dtype())? {
         Some(dtype) => unary_row(op, kernel, x, dtype, Dest::New, &Params::default()),
         None => super::copy::clone(x, None),
@@ -234,7 +237,7 @@ unary_ops! {
 
     /// `|x|`.
     "abs(Tensor self) -> Tensor" ["absolute"]
-    abs abs_: Abs Number "abs_cpu", "AbsBackward0" Input |g, x| g * x.sgn();
+    abs abs_: Abs Number "abs_cpu", "AbsBackward0" Input |g, x| g * super::super::parts::conjugated(&x.sgn()).or_throw();
 }
 
 /// `cos(pi x) / x - sin(pi x) / (pi x^2)`, 0 at 0.

@@ -98,7 +98,7 @@ fn measured(
         &terms,
         dims,
         keepdim,
-        [terms.dtype()],
+        [terms.dtype().part()],
     )?;
     y.record(node, [x], |r| {
         let (x, y) = (r.save(x), r.save_output(0));
@@ -128,7 +128,10 @@ fn check_identity(x: &Tensor, p: f64, dim: Option<&[i64]>, dims: DimSet) -> Resu
 
 /// The gradient, with the choices at zero that PyTorch makes (`linalg_vector_norm_backward`).
 fn backward(g: &Tensor, x: &Tensor, y: &Tensor, p: f64, dims: DimSet, keepdim: bool) -> Result<Tensor> {
-    let (shape, dtype) = (x.shape(), y.dtype());
+    let (shape, mut dtype) = (x.shape(), y.dtype());
+    if x.dtype().is_complex() {
+        dtype = dtype.of_parts().unwrap_or(dtype);
+    }
     let x = super::copy::to_dtype(x, dtype)?;
     let (g, y) = (dims.keep(g, shape, keepdim)?, dims.keep(y, shape, keepdim)?);
     let zero_norm = || logical_not(&y.detach());

@@ -119,6 +119,11 @@ fn view_dtype_body(x: &Tensor, dtype: DType) -> Result<Tensor> {
     if dtype == x.dtype() {
         return view_as(x, x.layout().clone(), "AliasBackward0");
     }
+    ensure!(
+        !x.is_conj() && !x.is_neg(),
+        Runtime,
+        "torch.Tensor.view is not supported for conjugate view tensors when converting to a different dtype."
+    );
     let (from, to) = (x.dtype().size(), dtype.size());
     let (mut shape, mut strides): (Dims, crate::layout::Strides) = (x.shape().into(), x.strides().into());
     let mut offset = x.storage_offset();
@@ -526,19 +531,6 @@ pub(crate) fn pieces(x: &Tensor, d: usize, sizes: &[i64], name: &'static str) ->
         }
     })?;
     Ok(outs)
-}
-
-/// The real part of a complex tensor; a real one is its own.
-pub(crate) fn real(x: &Tensor) -> Result<Tensor> {
-    if x.dtype().is_complex() {
-        let part = if x.dtype() == DType::C64 {
-            DType::F32
-        } else {
-            DType::F64
-        };
-        return super::copy::to_dtype(x, part);
-    }
-    Ok(x.clone())
 }
 
 /// Gives `x` another size, keeping the elements in memory order (PyTorch's `resize_`): the handle is replaced, the

@@ -91,7 +91,8 @@ impl Tensor {
 
     /// The elements in row-major order, converted to `T`.
     pub fn try_to_vec<T: Element>(&self) -> Result<Vec<T>> {
-        let t = crate::ops::copy::to_dtype(&self.detach(), T::DTYPE)?;
+        let t = crate::ops::parts::resolved(&self.detach())?;
+        let t = crate::ops::copy::to_dtype(&t, T::DTYPE)?;
         let t = crate::ops::copy::contiguous(&t, None)?;
         let mut out = vec![T::default(); t.numel()];
         // SAFETY: contiguous, of type T, and as many elements.
@@ -137,6 +138,11 @@ impl Tensor {
             "with_slice: the tensor is {}, the slice is of {}",
             self.dtype(),
             T::DTYPE
+        );
+        ensure!(
+            !self.is_neg(),
+            Runtime,
+            "with_slice: the tensor is to be read negated; call resolve_neg first"
         );
         ensure!(
             self.is_contiguous(),

@@ -214,6 +214,12 @@ impl Tensor {
         self.0.bits & NEG != 0
     }
 
+    /// Whether elements are to be read as conjugates or negated.
+    #[inline(always)]
+    pub(crate) fn is_lazy(&self) -> bool {
+        self.0.bits & (CONJ | NEG) != 0
+    }
+
     /// The number of in-place changes so far, shared with views and `detach`.
     pub fn version(&self) -> u32 {
         match &self.0.version {

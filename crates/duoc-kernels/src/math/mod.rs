@@ -7,6 +7,7 @@
 //! Special values are those of C's libm. A function that cannot do its whole domain without a branch says so and has
 //! a companion for the rest.
 
+pub(crate) mod complex;
 pub mod double;
 pub mod half;
 pub mod single;

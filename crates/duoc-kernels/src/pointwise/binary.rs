@@ -38,6 +38,9 @@ macro_rules! binary_rows {
 
         /// The inner loop of `op` for `dtype`; operands `[out, a, b]`.
         pub fn binary(op: Binary, dtype: DType) -> Option<Loop2d> {
+            if dtype.is_complex() {
+                return super::complex::binary(op, dtype);
+            }
             match op {
                 Binary::Copysign if matches!(dtype, DType::F16 | DType::BF16) => Some(loop2::<HalfCopysign>),
                 $(

@@ -35,6 +35,9 @@ macro_rules! compare_rows {
 
         /// The inner loop of `op` for inputs of `dtype`; operands `[out bool, a, b]`.
         pub fn compare(op: Compare, dtype: DType) -> Option<Loop2d> {
+            if dtype.is_complex() {
+                return super::complex::compare(op, dtype);
+            }
             match op {
                 $(Compare::$name => match dtype {
                     DType::F16 => Some(test2_f16::<row::$name<f32>>),

@@ -11,6 +11,7 @@
 
 mod binary;
 mod compare;
+mod complex;
 mod drive;
 #[cfg(target_arch = "x86_64")]
 mod fused;
@@ -24,6 +25,7 @@ mod tests;
 
 pub use binary::{Binary, binary, next_after};
 pub use compare::{Compare, compare};
+pub use complex::{argument, conjugate, modulus, polar, rectangular};
 pub use predicate::{Predicate, predicate};
 pub use ternary::{Ternary, ternary};
 pub use unary::{Unary, unary};

@@ -24,6 +24,9 @@ macro_rules! predicate_rows {
 
         /// The inner loop of `op` for an input of `dtype`; operands `[out bool, in]`.
         pub fn predicate(op: Predicate, dtype: DType) -> Option<Loop2d> {
+            if dtype.is_complex() {
+                return super::complex::predicate(op, dtype);
+            }
             match op {
                 $(Predicate::$name => predicate_rows!(@pick $class $name, dtype),)+
             }

@@ -117,6 +117,9 @@ macro_rules! numbers {
 
 /// The inner loop of `op` for `dtype`; operands `[out, a, b, c]`.
 pub fn ternary(op: Ternary, dtype: DType) -> Option<Loop2d> {
+    if dtype.is_complex() && op != Ternary::Where {
+        return super::complex::ternary(op, dtype);
+    }
     match op {
         Ternary::Where => match dtype.size() {
             1 => Some(loop3::<Where<u8>>),

@@ -28,6 +28,9 @@ macro_rules! unary_rows {
 
         /// The inner loop of `op` for `dtype`; operands `[out, in]`.
         pub fn unary(op: Unary, dtype: DType) -> Option<Loop2d> {
+            if dtype.is_complex() {
+                return super::complex::unary(op, dtype);
+            }
             match op {
                 // Only the sign bit of 16-bit floats changes.
                 Unary::Neg if matches!(dtype, DType::F16 | DType::BF16) => Some(loop1::<HalfSign<0x8000, 0xffff>>),

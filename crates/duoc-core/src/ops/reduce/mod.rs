@@ -3,6 +3,7 @@
 //! The kernels are one family ([`duoc_kernels::reduce`]); the extrema ([`super::extreme`]), the moments
 //! ([`super::moments`]) and the norms ([`super::vector_norm`]) use the same driver.
 
+mod complex;
 pub(crate) mod formula;
 pub(crate) mod run;
 
@@ -200,7 +201,7 @@ fn prod_over(x: &Tensor, dims: DimSet, keepdim: bool, dtype: Option<DType>, name
     let [y] = run(Reduce::Prod, "prod_cpu", &terms, dims, keepdim, [out])?;
     y.record(name, [x], |r| {
         let (x, y) = (r.save(x), r.save_output(0));
-        move |c: &Ctx, g: &Tensor| prod_backward(g, &c.get(x)?, &c.get(y)?, dims, keepdim)
+        move |c: &Ctx, g: &Tensor| prod_backward(g, &c.get_conj(x)?, &c.get_conj(y)?, dims, keepdim)
     })
 }
 

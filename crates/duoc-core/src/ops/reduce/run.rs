@@ -115,6 +115,11 @@ pub(crate) fn run<const N: usize>(
     keepdim: bool,
     out: [DType; N],
 ) -> Result<[Tensor; N]> {
+    if x.dtype().is_complex()
+        && let Some([y]) = super::complex::run_complex(op, x, dims, keepdim, out[0])?
+    {
+        return <[Tensor; N]>::try_from(vec![y]).map_err(|_| crate::err!(Runtime, "{name}: one output"));
+    }
     let shape = dims.result(x.shape(), keepdim);
     let mut outputs: SmallVec<[Tensor; 2]> = SmallVec::new();
     for dtype in out {
