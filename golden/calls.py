@@ -30,7 +30,8 @@ def cotangent(shape, dtype, period):
     for d in shape:
         n *= d
     k = torch.arange(n, dtype=torch.float64)
-    return (0.5 + (k % period) / 8).reshape(shape).to(dtype)
+    weights = (0.5 + (k % period) / 8).reshape(shape).to(dtype)
+    return weights * (1 + 0.5j) if dtype.is_complex else weights
 
 
 def schema_name(overload):
@@ -42,12 +43,12 @@ def schema_name(overload):
 def plain(grads):
     """Gradients without layout; PyTorch's symbolic zeros become real ones."""
     real = [torch.zeros(g.shape, dtype=g.dtype) if g is not None and g._is_zerotensor() else g for g in grads]
-    return [None if g is None else result(g.contiguous()) for g in real]
+    return [None if g is None else result(g.resolve_conj().resolve_neg().contiguous()) for g in real]
 
 
 def gradients(overload, args, kwargs):
     """First gradients for cotangents of period 7, second ones for weights of period 5; None where there are none."""
-    leaves = [t for t in tensors_of([args, kwargs]) if t.dtype == torch.float64]
+    leaves = [t for t in tensors_of([args, kwargs]) if t.dtype in (torch.float64, torch.complex128)]
     if not leaves:
         return {}
     for t in leaves:
@@ -62,8 +63,8 @@ def gradients(overload, args, kwargs):
     live = [g for g in firsts if g is not None and g.requires_grad]
     if live:
         try:
-            total = sum((g * cotangent(g.shape, g.dtype, 5)).sum() for g in live)
-            seconds = torch.autograd.grad(total, leaves, allow_unused=True)
+            weights = [cotangent(g.shape, g.dtype, 5) for g in live]
+            seconds = torch.autograd.grad(live, leaves, weights, allow_unused=True)
             if any(g is not None for g in seconds):
                 answer["grad2"] = plain(seconds)
         except RuntimeError:

@@ -9,7 +9,7 @@ DIGITS = {torch.float32: 9, torch.float16: 5, torch.bfloat16: 4}
 
 
 class NotRecordable(Exception):
-    """The value has no place in a golden file (complex or sparse tensors, generators, ...)."""
+    """The value has no place in a golden file (sparse tensors, generators, ...)."""
 
 
 def name_of(dtype):
@@ -47,9 +47,10 @@ class Short(float):
 
 
 def elements(flat):
-    """The elements of a one-dimensional tensor."""
+    """The elements of a one-dimensional tensor; a complex one gives its real and imaginary part."""
     if flat.dtype.is_complex:
-        raise NotRecordable("complex")
+        return elements(torch.view_as_real(flat.resolve_conj()).reshape(-1))
+    flat = flat.resolve_neg()
     wide = flat.double() if flat.dtype.is_floating_point else flat
     return [number(x, flat.dtype) for x in wide.tolist()]
 
@@ -63,7 +64,7 @@ def contiguous_strides(shape):
 
 
 def check_plain(t):
-    if t.layout != torch.strided or t.dtype.is_complex or t.is_quantized or t.device.type != "cpu":
+    if t.layout != torch.strided or t.dtype == torch.complex32 or t.is_conj() and t.requires_grad or t.is_quantized or t.device.type != "cpu":
         raise NotRecordable(f"{t.layout} {t.dtype}")
 
 
@@ -110,6 +111,8 @@ def value(v):
         return {"layout": str(v).removeprefix("torch.")}
     if isinstance(v, torch.device):
         return {"device": str(v)}
+    if isinstance(v, complex):
+        return {"complex": [number(v.real), number(v.imag)]}
     if isinstance(v, float) and not math.isfinite(v):
         return {"float": number(v)}
     if v is None or isinstance(v, (bool, int, float, str)):
@@ -149,7 +152,10 @@ def copy_layout(v, rounded=False):
         v = v.detach()
         store = v.untyped_storage().clone()
         t = torch.empty(0, dtype=v.dtype).set_(store, v.storage_offset(), v.shape, v.stride())
-        if rounded and t.dtype.is_floating_point and t.dtype.itemsize >= 2:
+        if rounded and t.dtype.is_complex:
+            whole = torch.view_as_real(torch.empty(0, dtype=v.dtype).set_(store, 0, (store.nbytes() // v.dtype.itemsize,), (1,)))
+            whole.copy_(torch.where((whole.abs() >= 0.01) & (whole.abs() < 1e6), (whole * 1000).round() / 1000, whole))
+        elif rounded and t.dtype.is_floating_point and t.dtype.itemsize >= 2:
             whole = torch.empty(0, dtype=v.dtype).set_(store, 0, (store.nbytes() // v.dtype.itemsize,), (1,))
             wide = whole.double()
             whole.copy_(torch.where((wide.abs() >= 0.01) & (wide.abs() < 1e6), (wide * 1000).round() / 1000, wide))

@@ -15,12 +15,12 @@ from encode import line, tensors_of
 # Families of the database that are not part of the tensor itself, and entries that are not ops.
 EXCLUDED = re.compile(
     r"(linalg|fft|signal|masked|sparse|special|torch)\.|nn\.functional\.(?!relu$|softmax|log_softmax|linear$|bilinear$|one_hot$)|_|jit"
-    r"|(H|T|mH|mT|item|complex|view_as_complex|view_as_real|resolve_conj|resolve_neg|polar|istft|stft|svd|pca|lu|lu_.*"
+    r"|(H|T|mH|mT|item|istft|stft|svd|pca|lu|lu_.*"
     r"|cholesky.*|geqrf|ormqr|pinverse|svd_lowrank|pca_lowrank|cfloat|cdouble|chalf|native_.*|max_pool2d.*|grid_sampler.*"
     r"|to_sparse|broadcast_shapes|logdet|hash_tensor|histogramdd|triangular_solve|nonzero_static|empty.*|new_empty.*"
     r"|cauchy|exponential|geometric|log_normal|normal|uniform|bernoulli|rand.*|multinomial)$")
 COUNTS = [(torch.float64, 8), (torch.float32, 3), (torch.int64, 3), (torch.bool, 2), (torch.float16, 1),
-          (torch.bfloat16, 1), (torch.uint8, 1), (torch.int32, 1)]
+          (torch.bfloat16, 1), (torch.uint8, 1), (torch.int32, 1), (torch.complex128, 4), (torch.complex64, 2)]
 LARGEST = 64  # elements of all arguments together, where an op has samples that small
 LONGEST = 12_000  # characters of a case
 ATEN_NAMES = {"nn.functional.relu": "relu", "nn.functional.linear": "linear", "nn.functional.bilinear": "bilinear", "nn.functional.one_hot": "one_hot",
@@ -81,7 +81,7 @@ def of_database(op, name, dtype, count, emit):
         share = max(1, count if len(found) < 3 else count * 2 // 3)
         for n, args, kwargs in thin(small, share):
             if n <= 400:
-                emit(name, args, kwargs, grad=dtype == torch.float64, rounded=True)
+                emit(name, args, kwargs, grad=dtype in (torch.float64, torch.complex128), rounded=True)
 
 
 def of_errors(op, name, emit):

@@ -76,7 +76,8 @@ pub fn finish_inplace(x: &Tensor, result: &Tensor) -> Result<()> {
 
 /// `result`, or a copy of it where it lies in the memory of `x` in another order.
 fn apart(x: &Tensor, result: Tensor) -> Result<Tensor> {
-    let exact = result.data_ptr() == x.data_ptr() && result.strides() == x.strides() && !x.is_lazy() && !result.is_lazy();
+    let exact =
+        result.data_ptr() == x.data_ptr() && result.strides() == x.strides() && !x.is_lazy() && !result.is_lazy();
     if !result.storage().same(x.storage()) || exact {
         return Ok(result);
     }

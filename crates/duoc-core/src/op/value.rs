@@ -77,7 +77,9 @@ impl Value {
             Value::Tensor(t) => Value::Tensor(one(t)?),
             Value::Tensors(ts) => Value::Tensors(ts.iter().map(one).collect::<Result<_>>()?),
             Value::OptTensors(ts) => Value::OptTensors(
-                ts.iter().map(|t| t.as_ref().map(one).transpose()).collect::<Result<_>>()?,
+                ts.iter()
+                    .map(|t| t.as_ref().map(one).transpose())
+                    .collect::<Result<_>>()?,
             ),
             v => v.clone(),
         })

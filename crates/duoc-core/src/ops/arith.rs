@@ -147,8 +147,16 @@ fn mul_body(x: &Tensor, y: &Tensor) -> Result<Tensor> {
         let (x, y) = (r.save_if(r.needs(1), x), r.save_if(r.needs(0), y));
         move |c: &Ctx, g: &Tensor| -> Result<Grads> {
             Ok(smallvec::smallvec![
-                if c.needs(0) { Some(mul(g, &c.get_conj(y)?)?) } else { None },
-                if c.needs(1) { Some(mul(g, &c.get_conj(x)?)?) } else { None },
+                if c.needs(0) {
+                    Some(mul(g, &c.get_conj(y)?)?)
+                } else {
+                    None
+                },
+                if c.needs(1) {
+                    Some(mul(g, &c.get_conj(x)?)?)
+                } else {
+                    None
+                },
             ])
         }
     })

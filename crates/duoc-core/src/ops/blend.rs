@@ -243,7 +243,12 @@ fn at_most(x: &Tensor, bound: &Tensor, node: &'static str) -> Result<Tensor> {
 fn pair(op: Binary, x: &Tensor, bound: &Tensor) -> Result<Tensor> {
     let dtype = try_result_type(&[x, bound])?;
     let Some(kernel) = binary(op, dtype) else {
-        return Err(not_implemented("clamp_cpu", dtype));
+        let name = match op {
+            _ if !dtype.is_complex() => "clamp_cpu",
+            Binary::Maximum => "maximum_cpu",
+            _ => "minimum_cpu",
+        };
+        return Err(not_implemented(name, dtype));
     };
     run_row(kernel, 1, &[x, bound], dtype, dtype, Dest::New, &Params::default())
 }

@@ -202,6 +202,9 @@ fn isneginf_body(x: &Tensor) -> Result<Tensor> {
 }
 
 fn isreal_body(x: &Tensor) -> Result<Tensor> {
+    if x.dtype().is_complex() {
+        return eq(&super::parts::imag(&x.detach())?, &Tensor::wrapped(0i64)?);
+    }
     super::factory::full_of(x.shape(), true.into(), DType::Bool)
 }
 
@@ -268,7 +271,7 @@ fn all_true(x: &Tensor) -> Result<bool> {
 
 fn extreme(op: Binary, name: &str, x: &Tensor, y: &Tensor) -> Result<Tensor> {
     if x.dtype().is_complex() || y.dtype().is_complex() {
-        bail!(NotImplemented, "{name} not implemented for complex tensors.");
+        bail!(Type, "{name} not implemented for complex tensors.");
     }
     binary_row(op, name, x, y, try_result_type(&[x, y])?, Dest::New, &Params::default())
 }

@@ -301,6 +301,22 @@ fn convolution_body(
             c_name(b.dtype())
         );
     }
+    if x.dtype().is_complex() {
+        let parts = |x: &Tensor, w: &Tensor| {
+            convolution(
+                x,
+                w,
+                None,
+                stride,
+                padding,
+                dilation,
+                transposed,
+                output_padding,
+                groups,
+            )
+        };
+        return complex_convolution(x, w, bias, &parts);
+    }
     let dtype = x.dtype();
     let supported = match transposed {
         false => duoc_kernels::matmul::supports(dtype),
@@ -324,6 +340,26 @@ fn convolution_body(
         false => forward(x, w, bias, &out, &g),
         true => input_grad(x, w, bias, &out, &g),
     }
+}
+
+/// Four real convolutions of the parts: `(a + ib)(c + id) = (ac - bd) + i(ad + bc)`.
+fn complex_convolution(
+    x: &Tensor,
+    w: &Tensor,
+    bias: Option<&Tensor>,
+    f: &dyn Fn(&Tensor, &Tensor) -> Result<Tensor>,
+) -> Result<Tensor> {
+    use super::arith::{add, sub};
+    use super::parts::{complex, imag, real};
+    let one = crate::Scalar::Int(1);
+    let (a, b, c, d) = (real(x)?, imag(x)?, real(w)?, imag(w)?);
+    let re = sub(&f(&a, &c)?, &f(&b, &d)?, one)?;
+    let im = add(&f(&a, &d)?, &f(&b, &c)?, one)?;
+    let y = complex(&re, &im)?;
+    let Some(bias) = bias else { return Ok(y) };
+    let mut shape = vec![1; y.dim()];
+    shape[1] = -1;
+    add(&y, &super::view::view(bias, &shape)?, one)
 }
 
 /// The name of an element type in C++, as some of PyTorch's texts show it.

@@ -53,7 +53,8 @@ fn without_draw(x: &Tensor, p: f64, train: bool) -> Result<Option<Tensor>> {
 /// An uninitialised tensor for the noise: one number an element, or one a channel.
 fn noise_for(x: &Tensor, by_feature: bool) -> Result<Tensor> {
     if !by_feature {
-        return Tensor::uninit_like(x, x.dtype());
+        // Complex numbers are kept or dropped whole: their noise is real.
+        return Tensor::uninit_like(x, x.dtype().part());
     }
     ensure!(
         x.dim() >= 2,
@@ -62,7 +63,7 @@ fn noise_for(x: &Tensor, by_feature: bool) -> Result<Tensor> {
     );
     let mut shape = vec![1; x.dim()];
     shape[..2].copy_from_slice(&x.shape()[..2]);
-    Tensor::uninit(&shape, x.dtype())
+    Tensor::uninit(&shape, x.dtype().part())
 }
 
 /// The factor is made by division in floats, which an integer tensor cannot hold.
@@ -86,7 +87,7 @@ fn scaled(x: &Tensor, p: f64, train: bool, by_feature: bool) -> Result<Tensor> {
     }
     let keep = 1.0 - p;
     // 1 / keep as the dtype's arithmetic gives it: half types compute in float32 and round when stored.
-    let factor = if x.dtype() == DType::F64 {
+    let factor = if x.dtype().part() == DType::F64 {
         1.0 / keep
     } else {
         (1.0 / keep as f32) as f64

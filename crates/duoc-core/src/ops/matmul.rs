@@ -116,7 +116,11 @@ fn product_on_cpu(p: &Product) -> Result<()> {
 /// `re = re(a) re(b) - im(a) im(b)`, `im = re(a) im(b) + im(a) re(b)`.
 fn complex_product(p: &Product) -> Result<()> {
     let part = |t: &Tensor, k| no_grad(|| super::parts::part(t, k));
-    let (a, b, out) = ([part(p.a, 0)?, part(p.a, 1)?], [part(p.b, 0)?, part(p.b, 1)?], [part(p.out, 0)?, part(p.out, 1)?]);
+    let (a, b, out) = (
+        [part(p.a, 0)?, part(p.a, 1)?],
+        [part(p.b, 0)?, part(p.b, 1)?],
+        [part(p.out, 0)?, part(p.out, 1)?],
+    );
     let unit = |s: Scalar, x: f64| s.to_parts() == (x, 0.0);
     ensure!(
         unit(p.alpha, 1.0) && unit(p.beta, 0.0),
@@ -573,7 +577,7 @@ fn dot_body(x: &Tensor, y: &Tensor) -> Result<Tensor> {
 }
 
 fn vdot_body(x: &Tensor, y: &Tensor) -> Result<Tensor> {
-    dot_values("vdot", &conj(x)?, y)?.record("VdotBackward0", [x, y], |r| {
+    dot_values("vdot", &no_grad(|| super::parts::conjugated(x))?, y)?.record("VdotBackward0", [x, y], |r| {
         let (sx, sy) = (r.save_if(r.needs(1), x), r.save_if(r.needs(0), y));
         move |c: &Ctx, g: &Tensor| {
             let gx = if c.needs(0) {
@@ -690,6 +694,14 @@ fn addbmm_body(x: &Tensor, a: &Tensor, b: &Tensor, beta: Scalar, alpha: Scalar) 
     check_pair(a, b)?;
     check_factor(a.dtype(), alpha)?;
     check_factor(a.dtype(), beta)?;
+    if a.dtype().is_complex() {
+        let sum = super::reduce::sum_dims(&bmm(a, b)?, Some(&[0]), false, None)?;
+        let y = super::arith::mul(&sum, &Tensor::wrapped(alpha)?)?;
+        return match beta.to_parts() {
+            (0.0, 0.0) => Ok(y),
+            _ => super::arith::add(&y, x, beta),
+        };
+    }
     let out = Tensor::uninit(&shape, a.dtype())?;
     check_supported(&out, "addmm_impl_cpu_")?;
     let mut beta_now = start(&out, &wide, beta)?;

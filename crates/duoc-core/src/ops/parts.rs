@@ -9,6 +9,7 @@ use crate::autograd::meta::Creation;
 use crate::autograd::{Ctx, no_grad};
 use crate::iter::{Dest, elementwise};
 use crate::layout::{Dims, Layout, Strides};
+use crate::op::Value;
 use crate::tensor::{CONJ, NEG};
 use crate::{DType, OrThrow, Result, Tensor, bail, ensure, ops};
 use duoc_kernels::Loop2d;
@@ -52,11 +53,11 @@ ops! {
     pub fn view_as_complex(x: &Tensor) -> Tensor = view_as_complex_body;
 
     /// `real + i imag`.
-    "complex(Tensor real, Tensor imag) -> Tensor" [function, out]
+    "complex(Tensor real, Tensor imag) -> Tensor" [function, out] write |args, out| check_out("complex_cpu", args, out);
     pub fn complex(re: &Tensor, im: &Tensor) -> Tensor = complex_body;
 
     /// `abs (cos angle + i sin angle)`.
-    "polar(Tensor abs, Tensor angle) -> Tensor" [function, out]
+    "polar(Tensor abs, Tensor angle) -> Tensor" [function, out] write |args, out| check_out("polar_cpu", args, out);
     pub fn polar(abs: &Tensor, theta: &Tensor) -> Tensor = polar_body;
 
     /// The angle in the complex plane: of real numbers pi for negative ones, 0 for the others, NaN for NaN.
@@ -73,7 +74,14 @@ fn with_bits(x: &Tensor, bits: u8) -> Tensor {
 fn stored(x: &Tensor) -> Tensor {
     let i = &*x.0;
     let bits = i.bits & !(CONJ | NEG);
-    Tensor::assemble(i.storage.clone(), i.layout.clone(), i.dtype, bits, i.version.clone(), None)
+    Tensor::assemble(
+        i.storage.clone(),
+        i.layout.clone(),
+        i.dtype,
+        bits,
+        i.version.clone(),
+        None,
+    )
 }
 
 /// `x` conjugated and negated as `bits` say, recorded: a view of it.
@@ -175,7 +183,7 @@ fn real_body(x: &Tensor) -> Result<Tensor> {
 fn imag_body(x: &Tensor) -> Result<Tensor> {
     ensure!(
         x.dtype().is_complex(),
-        Runtime,
+        Type,
         "imag is not implemented for tensors with non-complex dtypes."
     );
     match x.is_conj() {
@@ -187,7 +195,7 @@ fn imag_body(x: &Tensor) -> Result<Tensor> {
 fn view_as_real_body(x: &Tensor) -> Result<Tensor> {
     ensure!(
         x.dtype().is_complex(),
-        Runtime,
+        Type,
         "view_as_real is only supported for complex tensors"
     );
     ensure!(
@@ -218,10 +226,18 @@ fn view_as_complex_body(x: &Tensor) -> Result<Tensor> {
             x.dtype().scalar_type_name()
         );
     };
-    ensure!(!x.is_neg(), Runtime, "view_as_complex doesn't work on unresolved negated tensors; use resolve_neg first");
+    ensure!(
+        !x.is_neg(),
+        Runtime,
+        "view_as_complex doesn't work on unresolved negated tensors; use resolve_neg first"
+    );
     let n = x.dim();
     ensure!(n > 0, Runtime, "Input tensor must have one or more dimensions");
-    ensure!(x.shape()[n - 1] == 2, Runtime, "Tensor must have a last dimension of size 2");
+    ensure!(
+        x.shape()[n - 1] == 2,
+        Runtime,
+        "Tensor must have a last dimension of size 2"
+    );
     ensure!(
         x.strides()[n - 1] == 1,
         Runtime,
@@ -231,12 +247,12 @@ fn view_as_complex_body(x: &Tensor) -> Result<Tensor> {
     let even = |s: &isize| s % 2 == 0;
     let strides = &x.strides()[..n - 1];
     ensure!(
-        strides.iter().zip(shape).all(|(s, n)| even(s) || *n == 1) ,
+        strides.iter().zip(shape).all(|(s, n)| even(s) || *n == 1),
         Runtime,
         "Tensor must have a stride divisible by 2 for all but last dimension"
     );
     ensure!(
-        x.storage_offset() % 2 == 0,
+        x.storage_offset().is_multiple_of(2),
         Runtime,
         "Tensor must have a storage_offset divisible by 2"
     );
@@ -254,7 +270,7 @@ fn of_two(name: &str, a: &Tensor, b: &Tensor) -> Result<DType> {
     let fits = |d: DType| d.is_float() && !d.is_float8() && d != DType::BF16;
     ensure!(
         fits(x) && fits(y),
-        Runtime,
+        NotImplemented,
         "Expected both inputs to be Half, Float or Double tensors but got {} and {}",
         x.scalar_type_name(),
         y.scalar_type_name()
@@ -267,6 +283,21 @@ fn of_two(name: &str, a: &Tensor, b: &Tensor) -> Result<DType> {
         y.scalar_type_name()
     );
     x.of_parts().ok_or_else(|| not_implemented(name, x))
+}
+
+/// The dtype of `out` is asked for exactly; the rest goes the general way.
+fn check_out(name: &str, args: &[Value], out: &Tensor) -> Result<()> {
+    if let [Value::Tensor(a), Value::Tensor(b), ..] = args {
+        let dtype = of_two(name, a, b)?;
+        ensure!(
+            out.dtype() == dtype,
+            Runtime,
+            "Expected object of scalar type {} but got scalar type {} for argument 'out'",
+            dtype.scalar_type_name(),
+            out.dtype().scalar_type_name()
+        );
+    }
+    Err(super::pointwise::no_direct_way())
 }
 
 fn joined(name: &str, kernel: fn(DType) -> Option<Loop2d>, a: &Tensor, b: &Tensor) -> Result<Tensor> {
@@ -317,7 +348,13 @@ pub(crate) fn to_part(kernel: fn(DType) -> Option<Loop2d>, x: &Tensor) -> Result
 
 fn angle_body(x: &Tensor) -> Result<Tensor> {
     if x.dtype().is_complex() {
-        return record1(to_part(argument, x)?, "AngleBackward0", x, Save::Input, complex_angle_gradient);
+        return record1(
+            to_part(argument, x)?,
+            "AngleBackward0",
+            x,
+            Save::Input,
+            complex_angle_gradient,
+        );
     }
     let out = no_grad(|| {
         let dtype = real_dtype(x.dtype());
@@ -326,10 +363,10 @@ fn angle_body(x: &Tensor) -> Result<Tensor> {
     record1(out, "AngleBackward0", x, Save::Nothing, no_gradient)
 }
 
-/// `g i z / |z|^2`, 0 at 0. The formula gets `conj z`.
-fn complex_angle_gradient(g: &Tensor, conj: &Tensor) -> Tensor {
-    let size = conj.abs();
-    let slope = turned(&conjugated(conj).or_throw()).or_throw() / (&size * &size);
+/// `g i z / |z|^2`, 0 at 0; the formula gives the conjugate.
+fn complex_angle_gradient(g: &Tensor, z: &Tensor) -> Tensor {
+    let size = z.abs();
+    let slope = conjugated(&turned(z).or_throw()).or_throw() / (&size * &size);
     let slope = super::blend::select(&size.eq(0.0), &Tensor::wrapped(0.0).or_throw(), &slope).or_throw();
     g * slope
 }

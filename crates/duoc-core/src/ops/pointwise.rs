@@ -118,8 +118,7 @@ pub(crate) enum Save {
 
 /// Records a function of one tensor whose gradient is `formula(g, saved)`.
 ///
-/// For complex numbers the formula gets the conjugate of what was saved: an analytic function that is real on the real
-/// numbers has `f'(conj z) = conj f'(z)`, and PyTorch's gradient of it is `g * conj f'(z)`.
+/// For complex numbers see [`analytic`].
 pub(crate) fn record1(
     out: Tensor,
     name: &'static str,
@@ -134,10 +133,24 @@ pub(crate) fn record1(
             Save::Output => Some(r.save_output(0)),
         };
         move |c: &Ctx, g: &Tensor| {
-            let v = saved.map_or_else(|| Ok(g.clone()), |s| c.get_conj(s))?;
-            catch(|| formula(g, &v))
+            let Some(saved) = saved else {
+                return catch(|| formula(g, g));
+            };
+            let v = c.get(saved)?;
+            analytic(g, v.dtype().is_complex(), |g| formula(g, &v))
         }
     })
+}
+
+/// The gradient of an analytic function, `g * conj f'(z)` in PyTorch's convention, from a formula for `g * f'(z)`: the
+/// formula gets the conjugate of `g`, and its result is conjugated. Real numbers are their own conjugates.
+pub(crate) fn analytic(g: &Tensor, complex: bool, formula: impl FnOnce(&Tensor) -> Tensor) -> Result<Tensor> {
+    if !complex {
+        return catch(|| formula(g));
+    }
+    use super::parts::conjugated;
+    let g = conjugated(g)?;
+    conjugated(&catch(|| formula(&g))?)
 }
 
 /// Records a function of two tensors whose gradients are `left(g, x, y)` and `right(g, x, y)`.
@@ -151,13 +164,12 @@ pub(crate) fn record2(
     out.record(name, [x, y], |r| {
         let (sx, sy) = (r.save(x), r.save(y));
         move |c: &Ctx, g: &Tensor| {
-            let (x, y) = (c.get_conj(sx)?, c.get_conj(sy)?);
-            catch(|| {
-                [
-                    c.needs(0).then(|| left(g, &x, &y)),
-                    c.needs(1).then(|| right(g, &x, &y)),
-                ]
-            })
+            let (x, y) = (c.get(sx)?, c.get(sy)?);
+            let complex = x.dtype().is_complex() || y.dtype().is_complex();
+            let one = |i, f: fn(&Tensor, &Tensor, &Tensor) -> Tensor| {
+                c.needs(i).then(|| analytic(g, complex, |g| f(g, &x, &y))).transpose()
+            };
+            Ok([one(0, left)?, one(1, right)?])
         }
     })
 }

@@ -1,8 +1,8 @@
 //! Powers, and functions of two real values: angles, hypotenuses, logarithms of sums, neighbours.
 
 use super::blend::select;
-use super::pointwise::{binary_row, no_direct_way, not_implemented, real_dtype, record2, run_row, unary_row};
 use super::parts::conjugated;
+use super::pointwise::{binary_row, no_direct_way, not_implemented, real_dtype, record2, run_row, unary_row};
 use super::sign::params;
 use crate::autograd::Ctx;
 use crate::iter::Dest;
@@ -224,11 +224,18 @@ fn write_float_power(args: &[Value], out: &Tensor) -> Result<()> {
     } else {
         ("output", "float_power")
     };
+    let complex = args.iter().any(|a| match a {
+        Value::Tensor(t) => t.dtype().is_complex(),
+        Value::Scalar(s) => s.is_complex(),
+        _ => false,
+    });
+    let wanted = if complex { DType::C128 } else { DType::F64 };
     ensure!(
-        out.dtype() == DType::F64,
+        out.dtype() == wanted,
         Runtime,
-        "the {what} given to {name} has dtype {} but the operation's result requires dtype Double",
-        out.dtype().scalar_type_name()
+        "the {what} given to {name} has dtype {} but the operation's result requires dtype {}",
+        out.dtype().scalar_type_name(),
+        wanted.scalar_type_name()
     );
     Err(no_direct_way())
 }

@@ -326,8 +326,12 @@ impl Space {
             (1, Space::Power(base)) if !dtype.is_complex() => {
                 return full_of(&[1], Scalar::Float(base.powf(start.to_f64())), dtype);
             }
-            (_, Space::Linear) if dtype.is_complex() => {}
+            _ if dtype.is_complex() => {}
             _ => check_counted(name, dtype)?,
+        }
+        if let (true, Space::Power(base)) = (dtype.is_complex(), self) {
+            let exponents = Space::Linear.make(start, end, steps, Some(dtype))?;
+            return crate::autograd::no_grad(|| super::power::pow_base(Scalar::Float(base), &exponents));
         }
         let ends = [held(start, dtype)?, held(end, dtype)?];
         let out = Tensor::uninit(&[n], dtype)?;

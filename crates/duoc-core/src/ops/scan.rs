@@ -134,15 +134,17 @@ fn run_complex(op: Scan, name: &str, x: &Tensor, d: usize, from: From) -> Result
     if op == Scan::Sum {
         return view_as_complex(&run_one(op, name, &view_as_real(x)?, d, from)?);
     }
-    if op != Scan::Prod {
-        return Err(super::pointwise::not_implemented(name, x.dtype()));
-    }
+    let join: fn(&Tensor, &Tensor) -> Result<Tensor> = match op {
+        Scan::Prod => mul,
+        Scan::LogSumExp => super::power::logaddexp,
+        _ => return Err(super::pointwise::not_implemented(name, x.dtype())),
+    };
     let (n, dim) = (x.shape()[d] as i64, d as i64);
     let mut y = x.clone();
     let mut step = 1;
     while step < n {
         let (low, high) = (narrow(&y, dim, 0, n - step)?, narrow(&y, dim, step, n - step)?);
-        let products = mul(&low, &high)?;
+        let products = join(&low, &high)?;
         y = match from {
             From::Start => cat(&[narrow(&y, dim, 0, step)?, products], dim)?,
             From::End => cat(&[products, narrow(&y, dim, n - step, step)?], dim)?,
@@ -312,6 +314,12 @@ fn lowest(dtype: DType) -> f64 {
 /// `dx[i] = sum over k >= i of g[k] exp(x[i] - y[k])`, in logarithms so that nothing overflows; positive and negative
 /// parts of `g` apart.
 fn running_log_backward(g: &Tensor, x: &Tensor, y: &Tensor, d: usize, from: From) -> Result<Tensor> {
+    if x.dtype().is_complex() {
+        // The conjugate of exp(x[i] - y[k]); the logarithm of a complex gradient needs no case for signs.
+        let (x, y) = (super::parts::conjugated(x)?, super::parts::conjugated(y)?);
+        let sums = running_log(&sub(&log(g)?, &y, Scalar::Int(1))?, d, from.other())?;
+        return exp(&super::arith::add(&sums, &x, Scalar::Int(1))?);
+    }
     let size = log(&abs(g)?)?;
     let nothing = Tensor::scalar(lowest(g.dtype()), g.dtype())?;
     let zero = Tensor::scalar(0i64, g.dtype())?;

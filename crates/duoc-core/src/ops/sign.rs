@@ -68,7 +68,10 @@ fn signs(x: &Tensor) -> Result<Tensor> {
 
 fn sign_body(x: &Tensor) -> Result<Tensor> {
     if x.dtype().is_complex() {
-        bail!(Runtime, "Unlike NumPy, torch.sign doesn't allow complex inputs: use torch.sgn() instead");
+        bail!(
+            Runtime,
+            "Unlike NumPy, torch.sign doesn't allow complex inputs: use torch.sgn() instead"
+        );
     }
     record1(signs(x)?, "SignBackward0", x, Save::Nothing, no_gradient)
 }
@@ -80,12 +83,12 @@ fn sgn_body(x: &Tensor) -> Result<Tensor> {
     record1(signs(x)?, "SgnBackward0", x, Save::Nothing, no_gradient)
 }
 
-/// `(g - re(g conj(s)) s) / |z|` with `s = z / |z|`: only a turn changes the direction. The formula gets `conj z`.
-fn complex_sgn_gradient(g: &Tensor, conj: &Tensor) -> Tensor {
-    let (s_conj, size) = (conj.sgn(), conj.abs());
-    let along = super::parts::real(&(g * &s_conj)).or_throw();
-    let s = super::parts::conjugated(&s_conj).or_throw();
-    let slope = (g - along * s) / &size;
+/// `(g - re(g conj(s)) s) / |z|` with `s = z / |z|`: only a turn changes the direction. The formula gets the conjugate of
+/// `g` and gives that of the gradient.
+fn complex_sgn_gradient(g: &Tensor, z: &Tensor) -> Tensor {
+    let (s, size) = (z.sgn(), z.abs());
+    let along = (g * &s).real();
+    let slope = (g - along * super::parts::conjugated(&s).or_throw()) / &size;
     super::blend::select(&size.eq(0.0), &Tensor::wrapped(0.0).or_throw(), &slope).or_throw()
 }
 
@@ -116,7 +119,7 @@ fn round_decimals_body(x: &Tensor, decimals: i64) -> Result<Tensor> {
 
 /// The largest finite number of a floating dtype.
 pub(crate) fn largest(dtype: DType) -> f64 {
-    match dtype {
+    match dtype.part() {
         DType::F16 => 65504.0,
         DType::BF16 => f32::from_bits(0x7f7f_0000) as f64,
         DType::F64 => f64::MAX,

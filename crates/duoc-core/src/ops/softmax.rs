@@ -62,7 +62,10 @@ fn logsumexp_body(x: &Tensor, dim: &[i64], keepdim: bool) -> Result<Tensor> {
     };
     let dims = DimSet::of(x, Some(dim))?;
     let list = dims.list();
-    let y = if x.numel() == 0 {
+    let y = if x.dtype().is_complex() && x.numel() > 0 {
+        let _off = grad_mode(false);
+        complex_logsumexp(x, &list, dims, keepdim)?
+    } else if x.numel() == 0 {
         let _off = grad_mode(false);
         log(&sum_dims(&exp(&input)?, Some(&list), keepdim, None)?)?
     } else {
@@ -85,11 +88,20 @@ fn logsumexp_body(x: &Tensor, dim: &[i64], keepdim: bool) -> Result<Tensor> {
     y.record("LogsumexpBackward0", [x], |r| {
         let (x, y) = (r.save(&input), r.save_output(0));
         move |c: &Ctx, g: &Tensor| {
-            let (x, y) = (c.get(x)?, c.get(y)?);
+            let (x, y) = (c.get_conj(x)?, c.get_conj(y)?);
             let (g, y) = (dims.keep(g, x.shape(), keepdim)?, dims.keep(&y, x.shape(), keepdim)?);
             mul(&g, &exp(&sub(&x, &y, ONE)?)?)
         }
     })
+}
+
+/// Of complex numbers: the largest real part, where it is finite, is what keeps the exponentials in range.
+fn complex_logsumexp(x: &Tensor, list: &[i64], dims: DimSet, keepdim: bool) -> Result<Tensor> {
+    let most = super::extreme::amax(&super::parts::real(x)?, list, true)?;
+    let most = super::blend::where_(&super::compare::isfinite(&most)?, &most, &Tensor::wrapped(0.0)?)?;
+    let sum = sum_dims(&exp(&sub(x, &most, ONE)?)?, Some(list), true, None)?;
+    let y = super::arith::add(&log(&sum)?, &most, ONE)?;
+    super::view::view(&y, &super::view::ints(&dims.result(x.shape(), keepdim)))
 }
 
 /// Whether the dimensions are neighbours in order.

@@ -44,6 +44,11 @@ fn compute(op: Unary, class: Class, kernel: &str, x: &Tensor) -> Result<Tensor> 
 
 /// The result straight into `out`, where its shape and dtype are right.
 fn write(op: Unary, class: Class, kernel: &str, args: &[Value], out: &Tensor) -> Result<()> {
+    if op == Unary::Abs && out.dtype().is_complex() {
+        let in_place = matches!(args.first(), Some(Value::Tensor(x)) if x.is_same(out));
+        crate::ensure!(!in_place, Runtime, "In-place abs is not supported for complex tensors.");
+        return Err(super::pointwise::no_direct_way());
+    }
     let x = writable(args, 0, out.dtype(), out)?;
     check_shape(out, &[x])?;
     match dtype_of(class, kernel, x.dtype())? {

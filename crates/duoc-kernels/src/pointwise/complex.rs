@@ -58,6 +58,16 @@ fn narrow<P: Part>(x: Z) -> Complex<P> {
     }
 }
 
+/// A product in the dtype of the parts.
+fn product<P: Part>(a: Z, b: Z) -> Z {
+    wide(narrow::<P>(a) * narrow::<P>(b))
+}
+
+/// A number as the dtype holds it.
+fn rounded<P: Part>(x: Z) -> Z {
+    wide(narrow::<P>(x))
+}
+
 #[inline(always)]
 fn scalar<P: Part>(p: &Params, k: usize) -> Complex<P> {
     narrow(z(p.f[2 * k], p.f[2 * k + 1]))
@@ -175,9 +185,9 @@ unary_rows! {
     Atanh |x, p| x.atanh();
     Sigmoid |x, p| x.sigmoid();
     Silu |x, p| x * x.sigmoid();
-    Sinc |x, p| x.sinc();
-    PowBase |x, p| z(p.f[0], p.f[1]).pow(x);
-    PowScalar |x, p| x.pow(z(p.f[0], p.f[1]));
+    Sinc |x, p| rounded::<P>(x.scale(std::f64::consts::PI)).sinc_of_product();
+    PowBase |x, p| z(p.f[0], p.f[1]).pow(x, product::<P>);
+    PowScalar |x, p| x.pow(z(p.f[0], p.f[1]), product::<P>);
     NanToNum |x, p| z(nan_to_num(x.re, p), nan_to_num(x.im, p));
 }
 
@@ -299,6 +309,31 @@ macro_rules! binary_rows {
     };
 }
 
+/// `ln(e^x + e^y)`, from the number with the larger real part.
+fn log_add(x: Z, y: Z) -> Z {
+    let (low, high) = if x.re.is_nan() || x.im.is_nan() || x.re < y.re {
+        (x, y)
+    } else {
+        (y, x)
+    };
+    let (low, high) = if y.re.is_nan() || y.im.is_nan() {
+        (y, x)
+    } else {
+        (low, high)
+    };
+    if low.re.is_nan() || low.im.is_nan() {
+        return z(f64::NAN, f64::NAN);
+    }
+    if !low.re.is_finite() && low.re == high.re {
+        return if low.re < 0.0 {
+            low
+        } else {
+            (low.exp() + high.exp()).log()
+        };
+    }
+    high + (low - high).exp().log1p()
+}
+
 #[inline(always)]
 fn one<P: Part>() -> Complex<P> {
     narrow(z(1.0, 0.0))
@@ -309,7 +344,8 @@ binary_rows! {
     Sub 2 |x, y, p| plus_scaled(x, y, -scalar::<P>(p, 0));
     Mul 2 |x, y, p| x * y;
     Div 1 |x, y, p| narrow(wide(x).divide(wide(y)));
-    Pow 1 |x, y, p| narrow(wide(x).pow(wide(y)));
+    Pow 1 |x, y, p| narrow(wide(x).pow(wide(y), product::<P>));
+    LogAddExp 1 |x, y, p| narrow(log_add(wide(x), wide(y)));
     LerpScalar 1 |x, y, p| lerp(x, y, scalar(p, 0));
     SigmoidBackward 1 |g, y, p| g * (one() - y) * y;
     TanhBackward 1 |g, y, p| g * (one() - y * y);

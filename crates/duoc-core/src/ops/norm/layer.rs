@@ -263,12 +263,25 @@ fn native_layer_norm_body(
     Ok((normed.y, to_dtype(mean, stats)?, to_dtype(&normed.rstd, stats)?))
 }
 
+/// `x / sqrt(mean(x^2) + eps)` in plain ops: PyTorch squares complex numbers as they are.
+fn complex_rms_norm(x: &Tensor, dims: usize, weight: Option<&Tensor>, eps: f64) -> Result<Tensor> {
+    use crate::ops::arith::{add, mul};
+    let last: Vec<i64> = (1..=dims as i64).map(|d| -d).collect();
+    let squares = crate::ops::reduce::mean_dim(&crate::ops::sign::square(x)?, Some(&last), true, None)?;
+    let scale = crate::ops::unary::rsqrt(&add(&squares, &Tensor::wrapped(eps)?, crate::Scalar::Int(1))?)?;
+    let y = mul(x, &scale)?;
+    weight.map_or(Ok(y.clone()), |w| mul(&y, w))
+}
+
 fn rms_norm_body(x: &Tensor, shape: &[i64], weight: Option<&Tensor>, eps: Option<f64>) -> Result<Tensor> {
     let (rows, n) = rows_of(x, shape, weight, None, "")?;
-    let eps = eps.unwrap_or(match x.dtype() {
+    let eps = eps.unwrap_or(match x.dtype().part() {
         DType::F64 => f64::EPSILON,
         _ => f32::EPSILON as f64,
     });
+    if x.dtype().is_complex() {
+        return complex_rms_norm(x, shape.len(), weight, eps);
+    }
     let rows = Rows {
         rows,
         n,

@@ -11,12 +11,20 @@ use duoc_kernels::pointwise::{Predicate, modulus, predicate};
 use duoc_kernels::reduce::Reduce;
 
 /// What [`run`] answers for a complex input; None where complex numbers have no such reduction.
-pub(super) fn run_complex(op: Reduce, x: &Tensor, dims: DimSet, keepdim: bool, out: DType) -> Result<Option<[Tensor; 1]>> {
+pub(super) fn run_complex(
+    op: Reduce,
+    x: &Tensor,
+    dims: DimSet,
+    keepdim: bool,
+    out: DType,
+) -> Result<Option<[Tensor; 1]>> {
     no_grad(|| match op {
         Reduce::Sum | Reduce::Mean => parts(op, x, dims, keepdim).map(Some),
         Reduce::Prod => product(x, dims, keepdim).map(|y| Some([y])),
         Reduce::Any | Reduce::All | Reduce::CountNonzero => {
-            let Some(kernel) = predicate(Predicate::NonZero, x.dtype()) else { return Ok(None) };
+            let Some(kernel) = predicate(Predicate::NonZero, x.dtype()) else {
+                return Ok(None);
+            };
             let truth = elementwise(Dest::New, DType::Bool, &[x], kernel, std::ptr::null(), 1)?;
             run(op, "", &truth, dims, keepdim, [out]).map(Some)
         }
@@ -28,10 +36,20 @@ pub(super) fn run_complex(op: Reduce, x: &Tensor, dims: DimSet, keepdim: bool, o
         Reduce::Var { .. } => {
             let [both] = real_parts(op, x, dims, keepdim)?;
             let d = both.dim();
-            run(Reduce::Sum, "", &both, DimSet::one(&both, d as i64 - 1)?, false, [both.dtype()]).map(Some)
+            run(
+                Reduce::Sum,
+                "",
+                &both,
+                DimSet::one(&both, d as i64 - 1)?,
+                false,
+                [both.dtype()],
+            )
+            .map(Some)
         }
         Reduce::Std { correction } => {
-            let Some([y]) = run_complex(Reduce::Var { correction }, x, dims, keepdim, out)? else { return Ok(None) };
+            let Some([y]) = run_complex(Reduce::Var { correction }, x, dims, keepdim, out)? else {
+                return Ok(None);
+            };
             crate::ops::unary::sqrt(&y).map(|y| Some([y]))
         }
         _ => Ok(None),
@@ -40,6 +58,11 @@ pub(super) fn run_complex(op: Reduce, x: &Tensor, dims: DimSet, keepdim: bool, o
 
 /// The reduction of each part; the parts are the last dimension.
 fn real_parts(op: Reduce, x: &Tensor, dims: DimSet, keepdim: bool) -> Result<[Tensor; 1]> {
+    if x.dim() == 0 {
+        // The parts must not be taken for the dimension of a number.
+        let row = view(x, &[1])?;
+        return real_parts(op, &row, DimSet::one(&row, 0)?, false);
+    }
     let x = view_as_real(x)?;
     run(op, "sum_cpu", &x, dims, keepdim, [x.dtype()])
 }
@@ -53,7 +76,10 @@ fn parts(op: Reduce, x: &Tensor, dims: DimSet, keepdim: bool) -> Result<[Tensor;
 fn product(x: &Tensor, dims: DimSet, keepdim: bool) -> Result<Tensor> {
     let shape = dims.result(x.shape(), keepdim);
     let kept = (0..x.dim()).filter(|d| !dims.has(*d));
-    let order: Vec<i64> = kept.chain((0..x.dim()).filter(|d| dims.has(*d))).map(|d| d as i64).collect();
+    let order: Vec<i64> = kept
+        .chain((0..x.dim()).filter(|d| dims.has(*d)))
+        .map(|d| d as i64)
+        .collect();
     let n = dims.count(x.shape()) as i64;
     let rows = shape.iter().product::<usize>() as i64;
     let mut y = reshape(&permute(x, &order)?, &[rows, n])?;
@@ -63,13 +89,16 @@ fn product(x: &Tensor, dims: DimSet, keepdim: bool) -> Result<Tensor> {
     }
     while n > 1 {
         let half = n / 2;
-        let pairs = mul(&slice(&y, 1, Some(0), Some(half), 1)?, &slice(&y, 1, Some(half), Some(2 * half), 1)?)?;
+        let pairs = mul(
+            &slice(&y, 1, Some(0), Some(half), 1)?,
+            &slice(&y, 1, Some(half), Some(2 * half), 1)?,
+        )?;
         y = match n % 2 {
             0 => pairs,
             _ => crate::ops::join::cat(&[pairs, slice(&y, 1, Some(n - 1), Some(n), 1)?], 1)?,
         };
         n = n - half;
     }
-    let y = crate::ops::copy::contiguous(&y, None)?;
+    let y = crate::ops::copy::clone(&y, Some(crate::MemoryFormat::Contiguous))?;
     view(&y, &ints(&shape))
 }

@@ -17,8 +17,8 @@ pub struct Tolerance {
 /// The usual tolerance of a dtype; integers and bools must be equal.
 pub fn tolerance(dtype: DType) -> Tolerance {
     let (relative, absolute) = match dtype {
-        DType::F64 => (1e-11, 1e-13),
-        DType::F32 => (3e-6, 1e-7),
+        DType::F64 | DType::C128 => (1e-11, 1e-13),
+        DType::F32 | DType::C64 => (3e-6, 1e-7),
         DType::F16 => (1.1e-3, 1e-6),
         DType::BF16 => (8e-3, 1e-6),
         _ => (0.0, 0.0),
@@ -28,6 +28,10 @@ pub fn tolerance(dtype: DType) -> Tolerance {
 
 /// Elements as numbers: exact for every dtype but 64-bit integers, which [`tensor`] compares as such.
 pub fn numbers(t: &Tensor) -> std::result::Result<Vec<f64>, String> {
+    if t.dtype().is_complex() {
+        let t = super::read::call("resolve_conj", &[Value::Tensor(t.detach())])?;
+        return numbers(&super::read::call("view_as_real", &[Value::Tensor(t)])?);
+    }
     t.detach().try_to_vec::<f64>().map_err(|e| e.to_string())
 }
 
@@ -104,14 +108,14 @@ fn elements(got: &Tensor, want: &[Json], kind: DType, exact: bool) -> Result {
         tolerance(kind)
     };
     // Sums cancel: an element may be off by the rounding of the largest one's size.
-    let scale = if kind.is_float() { rms(&want) } else { 0.0 };
+    let scale = if kind.is_differentiable() { rms(&want) } else { 0.0 };
     first_difference(&numbers(got)?, &want, |g, w| close(*g, *w, scale, tol))
 }
 
 /// The decimal of a golden file as the element that it stands for.
 fn rounded(x: f64, kind: DType) -> f64 {
     match kind {
-        DType::F32 => f64::from(x as f32),
+        DType::F32 | DType::C64 => f64::from(x as f32),
         DType::F16 => half::f16::from_f64(x).to_f64(),
         DType::BF16 => half::bf16::from_f64(x).to_f64(),
         _ => x,
@@ -229,7 +233,7 @@ pub fn same(a: &Tensor, b: &Tensor) -> Result {
             b.shape()
         ));
     }
-    if !a.dtype().is_float() {
+    if !a.dtype().is_differentiable() {
         return same_bits(a, b);
     }
     let (x, y) = (numbers(a)?, numbers(b)?);

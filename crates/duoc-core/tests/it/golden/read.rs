@@ -73,7 +73,15 @@ pub fn tensor(j: &Json) -> Result<Tensor> {
             }
         }
     };
-    let flat = elements(dtype, count, element)?;
+    let flat = match dtype.is_complex() {
+        // Real and imaginary parts alternate.
+        true => {
+            let parts = elements(dtype.part(), count, element)?;
+            let pairs = call("view", &[Value::Tensor(parts), Value::Ints(vec![-1, 2])])?;
+            detached(call("view_as_complex", &[Value::Tensor(pairs)])?)
+        }
+        false => elements(dtype, count, element)?,
+    };
     let wide: Vec<i64> = shape.iter().map(|n| *n as i64).collect();
     match strides {
         None => call("view", &[Value::Tensor(flat), Value::Ints(wide)]).map(detached),
@@ -141,6 +149,9 @@ fn is_tensor(j: &Json) -> bool {
 fn scalar(j: &Json) -> Option<Scalar> {
     if let Some(b) = j.as_bool() {
         return Some(Scalar::Bool(b));
+    }
+    if let Some(z) = j.get("complex") {
+        return Some(Scalar::Complex(number(&z[0]), number(&z[1])));
     }
     if let Some(f) = j.get("float") {
         return Some(Scalar::Float(number(f)));

@@ -3,7 +3,7 @@
 use super::Case;
 use super::read::bind;
 use duoc_core::op::{Entry, Form, Value, registry};
-use duoc_core::{DType, Tensor};
+use duoc_core::{DType, Scalar, Tensor};
 
 /// The entry that a case means and the arguments in its order: the overload of that name, else the first overload that
 /// takes the arguments, as PyTorch's own Python binding would choose. None while no op of the name is registered.
@@ -29,11 +29,15 @@ pub fn is_registered(case: &Case) -> bool {
         .is_some()
 }
 
-/// The float64 tensors among the arguments: those that golden gradients are for.
+fn is_leaf(t: &Tensor) -> bool {
+    matches!(t.dtype(), DType::F64 | DType::C128) && !t.is_wrapped_number()
+}
+
+/// The float64 and complex128 tensors among the arguments: those that golden gradients are for.
 pub fn leaves(args: &[Value]) -> Vec<Tensor> {
     args.iter()
         .flat_map(Value::tensors)
-        .filter(|t| t.dtype() == DType::F64 && !t.is_wrapped_number())
+        .filter(|t| is_leaf(t))
         .cloned()
         .collect()
 }
@@ -41,11 +45,7 @@ pub fn leaves(args: &[Value]) -> Vec<Tensor> {
 /// The same arguments with every float64 tensor replaced by what `f` makes of it.
 pub fn map_leaves(args: &[Value], f: &mut dyn FnMut(&Tensor) -> Tensor) -> Vec<Value> {
     map_tensors(args, &mut |t| {
-        if t.dtype() == DType::F64 && !t.is_wrapped_number() {
-            f(t)
-        } else {
-            t.clone()
-        }
+        if is_leaf(t) { f(t) } else { t.clone() }
     })
 }
 
@@ -64,5 +64,9 @@ pub fn map_tensors(args: &[Value], f: &mut dyn FnMut(&Tensor) -> Tensor) -> Vec<
 /// The weights of gradient checks: element k is 1/2 + (k mod period)/8.
 pub fn cotangent(like: &Tensor, period: usize) -> Tensor {
     let data: Vec<f64> = (0..like.numel()).map(|k| 0.5 + (k % period) as f64 / 8.0).collect();
-    Tensor::try_from_slice(&data, like.shape()).expect("as many weights as elements")
+    let t = Tensor::try_from_slice(&data, like.shape()).expect("as many weights as elements");
+    match like.dtype().is_complex() {
+        true => t.to_dtype(like.dtype()) * Scalar::Complex(1.0, 0.5),
+        false => t,
+    }
 }
