@@ -14,8 +14,8 @@ from encode import line, tensors_of
 
 # Families of the database that are not part of the tensor itself, and entries that are not ops.
 EXCLUDED = re.compile(
-    r"(linalg|fft|signal|masked|sparse|special|torch)\.|nn\.functional\.(?!relu$|softmax|log_softmax|linear$|bilinear$|one_hot$)|_|jit"
-    r"|(H|T|mH|mT|item|istft|stft|svd|pca|lu|lu_.*"
+    r"(linalg|signal|masked|sparse|special|torch)\.|nn\.functional\.(?!relu$|softmax|log_softmax|linear$|bilinear$|one_hot$)|_|jit"
+    r"|(H|T|mH|mT|item|svd|pca|lu|lu_.*"
     r"|cholesky.*|geqrf|ormqr|pinverse|svd_lowrank|pca_lowrank|cfloat|cdouble|chalf|native_.*|max_pool2d.*|grid_sampler.*"
     r"|to_sparse|broadcast_shapes|logdet|hash_tensor|histogramdd|triangular_solve|nonzero_static|empty.*|new_empty.*"
     r"|cauchy|exponential|geometric|log_normal|normal|uniform|bernoulli|rand.*|multinomial)$")
@@ -134,7 +134,7 @@ def names():
     for op in op_db:
         if EXCLUDED.match(op.name):
             continue
-        name = ATEN_NAMES.get(op.name, op.name.removeprefix("nn.functional."))
+        name = ATEN_NAMES.get(op.name, op.name.removeprefix("nn.functional.").replace("fft.", "fft_"))
         if name and hasattr(torch.ops.aten, name):
             yield op, name
 

@@ -249,7 +249,7 @@ fn unfold_body(x: &Tensor, dimension: i64, size: i64, step: i64) -> Result<Tenso
 }
 
 /// Adds what each element received through the windows that hold it: an `index_add` with the windows laid flat.
-fn unfold_backward(g: &Tensor, shape: &[usize], d: usize, size: i64, step: i64) -> Result<Tensor> {
+pub(crate) fn unfold_backward(g: &Tensor, shape: &[usize], d: usize, size: i64, step: i64) -> Result<Tensor> {
     let out = super::factory::zeros_of(shape, g.dtype())?;
     if shape.is_empty() {
         return if size == 0 { Ok(out) } else { reshape(g, &[]) };

@@ -26,6 +26,7 @@ pub mod embedding;
 pub mod embedding_bag;
 pub mod extreme;
 pub mod factory;
+pub mod fourier;
 pub mod gamma;
 pub mod grid_sample;
 pub mod index;
@@ -96,6 +97,9 @@ pub static FAMILIES: &[&[&Op]] = &[
     embedding_bag::OPS,
     extreme::OPS,
     factory::OPS,
+    fourier::OPS,
+    fourier::short::OPS,
+    fourier::transforms::OPS,
     gamma::OPS,
     grid_sample::OPS,
     index::OPS,

@@ -245,6 +245,10 @@ impl Frame {
         if g.numel() == 0 {
             return super::factory::zeros_of(&self.input, g.dtype());
         }
+        if g.dtype().is_complex() {
+            let part = |p: &Tensor| self.clone().summed(p);
+            return super::parts::complex(&part(&super::parts::real(g)?)?, &part(&super::parts::imag(g)?)?);
+        }
         let out = Tensor::uninit(&self.input, g.dtype())?;
         let grad = dense(&g.detach())?;
         let known = access::access([(&grad, Mode::Read), (&out, Mode::Init)], |[from, to]| {

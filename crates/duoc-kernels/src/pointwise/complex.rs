@@ -185,7 +185,7 @@ unary_rows! {
     Atanh |x, p| x.atanh();
     Sigmoid |x, p| x.sigmoid();
     Silu |x, p| x * x.sigmoid();
-    Sinc |x, p| rounded::<P>(x.scale(std::f64::consts::PI)).sinc_of_product();
+    Sinc |x, p| rounded::<P>(x.scale(P::of(std::f64::consts::PI).wide())).sinc_of_product();
     PowBase |x, p| z(p.f[0], p.f[1]).pow(x, product::<P>);
     PowScalar |x, p| x.pow(z(p.f[0], p.f[1]), product::<P>);
     NanToNum |x, p| z(nan_to_num(x.re, p), nan_to_num(x.im, p));
