@@ -8,7 +8,7 @@ use super::copy::{contiguous, to_dtype};
 use super::dropout::dropout;
 use super::factory::zeros_of;
 use super::mask::masked_fill;
-use super::matmul::c_name;
+use super::product::c_name;
 use super::rearrange::{repeat_interleave, tril};
 use super::reduce::{all_dim, sum_dim};
 use super::shape::expand;

@@ -46,6 +46,7 @@ pub mod patch;
 pub mod pointwise;
 pub mod pool;
 pub mod power;
+pub mod product;
 pub mod random;
 pub mod range;
 pub mod rearrange;
