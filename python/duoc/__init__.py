@@ -49,7 +49,7 @@ from ._settings import (  # noqa: E402
     set_num_threads, set_printoptions, use_deterministic_algorithms,
 )
 from .random import default_generator, fork_rng, get_rng_state, initial_seed, manual_seed, seed, set_rng_state  # noqa: E402
-from . import autograd, nn, testing, version  # noqa: E402
+from . import autograd, testing, version  # noqa: E402
 
 __version__ = version.__version__
 for _class in (Tensor, Generator, dtype, device, layout, memory_format):
@@ -75,7 +75,7 @@ del _class, _name, _f, _d, _prefix, _module
 
 def __getattr__(name):
     # What a program may do without is imported when it is first asked for.
-    if name in ("optim", "utils"):
+    if name in ("nn", "optim", "utils"):
         import importlib
 
         return importlib.import_module(f"{__name__}.{name}")

@@ -388,7 +388,7 @@ _METHODS = [
 ]
 # Only where the registry has none.
 _FALLBACKS = [resize_, resize_as_]
-_ALIASES = {"nelement": "numel", "ndimension": "dim", "__len__": "__len__", "__str__": "__repr__"}
+_ALIASES = {"nelement": "numel", "ndimension": "dim", "__len__": "__len__"}
 _CASTS = {
     "float": "float32", "double": "float64", "half": "float16", "bfloat16": "bfloat16", "long": "int64",
     "int": "int32", "short": "int16", "char": "int8", "byte": "uint8", "bool": "bool", "cfloat": "complex64",
