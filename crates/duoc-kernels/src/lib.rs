@@ -8,7 +8,7 @@
 //! * [`attention`]: softmax of scaled products in tiles.
 //! * [`conv`]: convolutions and their gradients.
 //! * [`copy`], [`fill`]: moving, converting and filling memory.
-//! * [`matmul`]: matrix products.
+//! * [`linalg`]: factorisations and eigenvalues; [`matmul`]: matrix products.
 //! * [`cross_entropy`], [`ctc`]: losses over classes and over label sequences.
 //! * [`embedding`]: gradients and norms of table rows; [`norm`]: batch, group, layer and root-mean-square normalisation;
 //!   [`pad`]: borders; [`pool`]: pooling.
@@ -38,6 +38,7 @@ pub mod embedding;
 pub mod fill;
 pub mod index;
 pub mod join;
+pub mod linalg;
 pub mod lines;
 pub mod math;
 pub mod matmul;

@@ -32,6 +32,7 @@ pub mod grid_sample;
 pub mod index;
 pub mod index_fill;
 pub mod join;
+pub mod linalg;
 pub mod loss;
 pub mod margin;
 pub mod mask;
@@ -106,6 +107,18 @@ pub static FAMILIES: &[&[&Op]] = &[
     index::OPS,
     index_fill::OPS,
     join::OPS,
+    linalg::cholesky::OPS,
+    linalg::eigen::OPS,
+    linalg::exp::OPS,
+    linalg::ldl::OPS,
+    linalg::least::OPS,
+    linalg::lu::OPS,
+    linalg::norms::OPS,
+    linalg::qr::OPS,
+    linalg::solve::OPS,
+    linalg::svd::OPS,
+    linalg::tensors::OPS,
+    linalg::triangular::OPS,
     loss::OPS,
     margin::OPS,
     mask::OPS,

@@ -43,8 +43,8 @@ class MultiheadAttention(Module):
             self.register_parameter("in_proj_weight", None)
         self.register_parameter("in_proj_bias", Parameter(empty(3 * embed_dim, **made)) if bias else None)
         self.out_proj = NonDynamicallyQuantizableLinear(embed_dim, embed_dim, bias=bias, **made)
-        self.register_parameter("bias_k", Parameter(empty((1, 1, embed_dim), **made)) if add_bias_kv else None)
-        self.register_parameter("bias_v", Parameter(empty((1, 1, embed_dim), **made)) if add_bias_kv else None)
+        self.bias_k = Parameter(empty((1, 1, embed_dim), **made)) if add_bias_kv else None
+        self.bias_v = Parameter(empty((1, 1, embed_dim), **made)) if add_bias_kv else None
         self.add_zero_attn = add_zero_attn
         self._reset_parameters()
 
