@@ -57,6 +57,8 @@ def factors():
         for x in (*WRONG, *SINGULAR):
             yield f, [x], {}
     yield "linalg_lu_factor_ex", [torch.zeros(2, 2)], {"check_errors": True}
+    yield "_lu_with_info", [r(3, 3)], {}
+    yield "_lu_with_info", [torch.zeros(2, 2), True, False], {}
     yield "linalg_lu_factor", [torch.stack([torch.eye(2), torch.zeros(2, 2)])], {}
     lu, pivots = torch.linalg.lu_factor(r(2, 3, 3))
     for data in (True, False):
@@ -75,7 +77,7 @@ def factors():
     yield "lu_solve", [r(3, 2), lu, pivots], {}
     yield "lu_solve", [r(2, 2), lu, pivots], {}
     yield "linalg_lu_solve", [lu, pivots.long(), r(3, 2)], {}
-    for f in ("linalg_cholesky", "linalg_cholesky_ex", "cholesky"):
+    for f in ("linalg_cholesky", "linalg_cholesky_ex"):
         for size in SIZES:
             yield f, [spd(*size)], {}
             yield f, [spd(*size, dtype=torch.complex128)], {}
@@ -87,10 +89,11 @@ def factors():
             yield f, [x], {}
     for upper in (False, True):
         l = triangular(3, 3, upper=upper)
+        c = torch.linalg.cholesky(spd(2, 3, 3, dtype=torch.complex128), upper=upper)
         yield "cholesky_solve", [r(3, 2), l, upper], {}
-        yield "cholesky_solve", [z(2, 3, 1), triangular(3, 3, upper=upper, complex=True), upper], {}
+        yield "cholesky_solve", [z(2, 3, 1), c, upper], {}
         yield "cholesky_inverse", [l, upper], {}
-        yield "cholesky_inverse", [triangular(2, 3, 3, upper=upper, complex=True), upper], {}
+        yield "cholesky_inverse", [c, upper], {}
     yield "cholesky_solve", [r(2, 2), triangular(3, 3)], {}
     yield "cholesky_solve", [r(3), triangular(3, 3)], {}
     yield "cholesky_inverse", [torch.zeros(2, 2)], {}
@@ -107,6 +110,17 @@ def factors():
             yield f, [x], {}
     yield "linalg_ldl_factor_ex", [torch.zeros(2, 2)], {}
     yield "linalg_ldl_factor", [torch.tensor([[0.0, 1, 2], [1, 0, 3], [2, 3, 0]], dtype=torch.float64)], {}
+
+
+def indefinite():
+    for hermitian in (False, True):
+        for make in (r, z):
+            a = make(2, 4, 4)
+            ld, pivots = torch.linalg.ldl_factor(a + (a.mH if hermitian else a.mT), hermitian=hermitian)
+            yield "linalg_ldl_solve", [ld, pivots, make(2, 4, 2, seed=1)], {"hermitian": hermitian}
+            yield "linalg_ldl_solve", [ld, pivots, make(4, 1, seed=1)], {"hermitian": hermitian}
+    yield "linalg_ldl_solve", [ld, pivots, z(3, 2)], {}
+    yield "linalg_ldl_solve", [ld, pivots[0], z(4, 2)], {}
 
 
 def solving():
@@ -148,8 +162,6 @@ def orthogonal():
             yield "geqrf", [make(*size)], {}
     yield "linalg_qr", [r(3, 3).float()], {}
     yield "linalg_qr", [r(3, 3), "x"], {}
-    yield "qr", [r(4, 2)], {}
-    yield "qr", [r(2, 2)], {"some": False}
     for x in WRONG[:4:2] + WRONG[3:4]:
         yield "linalg_qr", [x], {}
         yield "geqrf", [x], {}
@@ -180,6 +192,7 @@ def spectra():
     for size in ((2, 4), (4, 2), (2, 3, 2), (0, 3), (3, 0)):
         yield "linalg_svdvals", [r(*size)], {}
         yield "linalg_svdvals", [z(*size).to(torch.complex64)], {}
+        yield "svd", [r(*size), True, False], {}
     # The vectors of diagonal matrices are known but for their signs; only what does not depend on them is recorded here.
     for x in (*WRONG[1:], torch.full((2, 2), torch.nan)):
         yield "linalg_svdvals", [x], {}
@@ -229,9 +242,9 @@ def least():
             yield "linalg_pinv", [make(*size), 0.2], {}
             yield "linalg_matrix_rank", [make(*size)], {}
             yield "linalg_matrix_rank", [make(*size), 0.5], {}
-        a = make(3, 3)
-        yield "linalg_pinv", [a + a.mH], {"hermitian": True}
-        yield "linalg_matrix_rank", [a + a.mH], {"hermitian": True, "atol": 1.0}
+        a = spd(3, 3, dtype=make(1).dtype)
+        yield "linalg_pinv", [a], {"hermitian": True}
+        yield "linalg_matrix_rank", [a], {"hermitian": True, "atol": 1.0}
         yield "linalg_pinv", [make(2, 3, 3)], {"rtol": torch.tensor([0.1, 0.9])}
         yield "linalg_pinv", [make(2, 3, 3), torch.tensor([0.1, 0.9])], {}
         yield "linalg_matrix_rank", [make(2, 3, 3), torch.tensor([0.1, 0.9])], {}
@@ -240,7 +253,6 @@ def least():
             yield "linalg_lstsq", [make(2, 4), make(2, 1, seed=1)], {"driver": driver}
             yield "linalg_lstsq", [make(2, 3, 3), make(2, 3, 1, seed=1)], {"driver": driver}
     yield "linalg_pinv", [torch.ones(3, 3)], {}
-    yield "linalg_pinv", [torch.ones(3)], {}
     yield "pinverse", [r(3, 2)], {}
     yield "linalg_lstsq", [torch.ones(3, 2), torch.ones(3, 1)], {"driver": "gels"}
     yield "linalg_lstsq", [r(3, 2), r(3)], {}
@@ -259,4 +271,4 @@ def least():
     yield "linalg_polar", [torch.ones(2, 3)], {}
 
 
-FAMILIES = [square_functions, factors, solving, orthogonal, spectra, norms, least]
+FAMILIES = [square_functions, factors, indefinite, solving, orthogonal, spectra, norms, least]

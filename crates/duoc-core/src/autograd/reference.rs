@@ -1,6 +1,7 @@
 //! Gradients of a fused operation through its formula in plain ops, for gradients of gradients.
 
 use super::engine::{Options, grad};
+use super::mode;
 use crate::ops::view::{ints, view};
 use crate::{Result, Tensor};
 
@@ -13,6 +14,13 @@ pub(crate) fn gradients(
     grads: &[Option<Tensor>],
     formula: impl FnOnce(&[Option<Tensor>]) -> Result<Vec<Tensor>>,
 ) -> Result<Vec<Option<Tensor>>> {
+    if !mode::is_grad_enabled() {
+        // A first gradient: the formula is recorded for this one pass, on copies of the handles.
+        let leaf = |x: &Option<Tensor>| x.as_ref().map(|x| x.detach().requires_grad_(true)).transpose();
+        let leaves: Vec<_> = inputs.iter().map(leaf).collect::<Result<_>>()?;
+        let found = mode::enable_grad(|| gradients(&leaves, wanted, grads, formula))?;
+        return Ok(found.into_iter().map(|g| g.map(|g| g.detach())).collect());
+    }
     let mut own = Vec::with_capacity(inputs.len());
     for x in inputs {
         own.push(x.as_ref().map(|x| view(x, &ints(x.shape()))).transpose()?);

@@ -234,11 +234,17 @@ pub(crate) fn add_tensors(a: &Tensor, b: &Tensor) -> Result<Tensor> {
 
 /// `a += b` without recording: the engine's own sums.
 pub(crate) fn add_into(a: &Tensor, b: &Tensor) -> Result<()> {
+    // The kernel reads elements as they are stored.
+    if a.is_conj() || a.is_neg() {
+        let sum = crate::autograd::no_grad(|| add_tensors(&a.detach(), &b.detach()))?;
+        return super::copy::copy_(&a.detach(), &sum);
+    }
+    let b = super::parts::resolved(b)?;
     binary_row(
         Binary::Add,
         "add",
         a,
-        b,
+        &b,
         a.dtype(),
         Dest::Into(a),
         &Params::floats(&[1.0]),

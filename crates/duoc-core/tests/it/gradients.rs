@@ -106,10 +106,23 @@ fn is_smooth(case: &Case) -> bool {
     finite("grad") && finite("out") && case.get("corner").is_null()
 }
 
+/// Ops whose gradient PyTorch defines on a part of all matrices: those that read one triangle of a Hermitian one, those
+/// whose derivative holds at constant rank. `golden/` has PyTorch's numbers for them.
+const ON_A_SUBSPACE: &[&str] = &[
+    "linalg_cholesky",
+    "linalg_cholesky_ex",
+    "cholesky_inverse",
+    "cholesky_solve",
+    "linalg_eigvalsh",
+    "linalg_pinv",
+    "linalg_lstsq",
+];
+
 #[test]
 fn gradients_are_those_of_finite_differences() {
     let mut suite = Suite::new("gradcheck");
-    for case in differentiable().iter().filter(|c| is_smooth(c)) {
+    let whole = |c: &&Case| !ON_A_SUBSPACE.contains(&c.op.split('.').next().unwrap_or(""));
+    for case in differentiable().iter().filter(|c| is_smooth(c)).filter(whole) {
         let Some((entry, args)) = run::resolve(case) else {
             continue;
         };

@@ -185,8 +185,11 @@ class BackwardHook:
         self.outputs_at = self.outputs_count = None
 
     @staticmethod
-    def _watched(args):
-        """The arguments with an identity in front of the tensors that record, and the positions of all tensors."""
+    def _watched(args, arriving=None):
+        """The arguments with an identity in front of the tensors that record, and the positions of all tensors.
+
+        `arriving(grads)` sees the gradients before they pass, and gives what goes on.
+        """
         from ... import Tensor, is_grad_enabled
         from ...autograd import Function
 
@@ -202,7 +205,7 @@ class BackwardHook:
 
             @staticmethod
             def backward(ctx, *grads):
-                return grads
+                return grads if arriving is None else arriving(grads)
 
         new = BackwardHookFunction.apply(*[args[i] for i in at])
         node = next((t.grad_fn for t in new if t.grad_fn is not None), None)
@@ -248,13 +251,13 @@ class BackwardHook:
 
     def setup_output_hook(self, output):
         """Watches the outputs: the hooks that come first run when their gradients arrive."""
+        from ... import Tensor
+
         single = not isinstance(output, tuple)
         args = (output,) if single else output
-        new, at, node = self._watched(args)
-        if node is None:
-            return output
+        at = [i for i, a in enumerate(args) if isinstance(a, Tensor)]
 
-        def hook(grad_output):
+        def arriving(grad_output):
             full = self._spread(at, grad_output, len(args))
             for f in self.pre_hooks:
                 result = f(self.module, full)
@@ -270,5 +273,7 @@ class BackwardHook:
                 self.grad_outputs = None
             return tuple(full[i] for i in at)
 
-        node.register_prehook(hook)
+        new, _, node = self._watched(args, arriving)
+        if node is None:
+            return output
         return new[0] if single else new

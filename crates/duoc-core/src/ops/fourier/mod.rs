@@ -30,10 +30,10 @@ ops! {
 }
 
 /// The factor of a transform of `n` numbers.
-fn factor(normalization: i64, n: usize) -> f64 {
+fn factor(normalization: i64, n: f64) -> f64 {
     match normalization {
-        1 => 1.0 / (n as f64).sqrt(),
-        2 => 1.0 / n as f64,
+        1 => 1.0 / n.sqrt(),
+        2 => 1.0 / n,
         _ => 1.0,
     }
 }
@@ -136,7 +136,7 @@ fn c2c_body(x: &Tensor, dim: &[i64], normalization: i64, forward: bool) -> Resul
     }
     let out = no_grad(|| {
         let order = memory_order(x, &dims, false);
-        let n: usize = dims.iter().map(|d| x.shape()[*d]).product();
+        let n: f64 = dims.iter().map(|d| x.shape()[*d] as f64).product();
         let y = row_major_copy(&permute(x, &order)?)?;
         let y = trailing(y, dims.len(), forward, factor(normalization, n))?;
         permute(&y, &inverse(&order)).map(|y| y.detach())
@@ -162,7 +162,7 @@ fn r2c_body(x: &Tensor, dim: &[i64], normalization: i64, onesided: bool) -> Resu
     let size = x.shape()[end];
     let out = no_grad(|| {
         let order = memory_order(x, &dims, true);
-        let n: usize = dims.iter().map(|d| x.shape()[*d]).product();
+        let n: f64 = dims.iter().map(|d| x.shape()[*d] as f64).product();
         let y = row_major_copy(&super::copy::to_dtype(&permute(x, &order)?, dtype)?)?;
         let y = row_major_copy(&y)?;
         last(&y, true, factor(normalization, n))?;
@@ -244,7 +244,7 @@ fn c2r_body(x: &Tensor, dim: &[i64], normalization: i64, size: i64) -> Result<Te
                 super::factory::zero_(&place)?;
             }
         }
-        last(&row, false, factor(normalization, n))?;
+        last(&row, false, factor(normalization, n as f64))?;
         let y = contiguous(&real(&row)?, None)?;
         permute(&y, &inverse(&order)).map(|y| y.detach())
     })?;

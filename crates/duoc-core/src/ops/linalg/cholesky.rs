@@ -2,14 +2,15 @@
 
 use super::triangular::solve;
 use super::{
-    add, adjoint, batch, check_float, check_kernel, check_square, cols, columns, count, diag, diagonal, each, failure,
-    identity_like, matrix, report, rows, same_batch, sub,
+    add, adjoint, batch, check_float, check_kernel, check_square, cols, column_major, columns, count, diagonal, each,
+    failure, identity_like, matrix, report, rows, same_batch,
 };
 use crate::autograd::record::record_many;
 use crate::autograd::{Ctx, no_grad};
 use crate::ops::arith::mul;
 use crate::ops::contract::matmul;
 use crate::ops::rearrange::tril;
+use crate::ops::sign::neg;
 use crate::{DType, Result, Tensor, bail, ensure, ops};
 use duoc_kernels::linalg as kernel;
 
@@ -23,10 +24,6 @@ ops! {
     /// error.
     "linalg_cholesky_ex(Tensor self, *, bool upper=False, bool check_errors=False) -> (Tensor L, Tensor info)" [function, out]
     pub fn cholesky_ex(a: &Tensor, upper: bool, check_errors: bool) -> (Tensor, Tensor) = cholesky_ex_body;
-
-    /// The older form of `linalg.cholesky`.
-    "cholesky(Tensor self, bool upper=False) -> Tensor" [function, method, out]
-    pub fn cholesky(a: &Tensor, upper: bool) -> Tensor = cholesky_body;
 
     /// `X` with `L L^H X = self`, or `U^H U X = self`.
     "cholesky_solve(Tensor self, Tensor input2, bool upper=False) -> Tensor" [function, method, out]
@@ -42,13 +39,7 @@ fn cholesky_ex_body(a: &Tensor, upper: bool, check_errors: bool) -> Result<(Tens
     check_square(name, a)?;
     check_float(name, a, false)?;
     check_kernel("cholesky_cpu", a)?;
-    let (out, info) = match upper {
-        false => lower(a)?,
-        true => {
-            let (l, info) = lower(&adjoint(a)?)?;
-            (adjoint(&l)?, info)
-        }
-    };
+    let (out, info) = factor(a, upper)?;
     if check_errors {
         check(name, &info)?;
     }
@@ -66,43 +57,45 @@ fn check(name: &str, info: &Tensor) -> Result<()> {
     Ok(())
 }
 
-fn lower(a: &Tensor) -> Result<(Tensor, Tensor)> {
-    let f = columns(a)?;
+fn factor(a: &Tensor, upper: bool) -> Result<(Tensor, Tensor)> {
+    let f = columns(&if upper {
+        no_grad(|| adjoint(&a.detach()))?
+    } else {
+        a.clone()
+    })?;
     let (n, complex) = (rows(a), a.dtype().is_complex());
     let info = Tensor::uninit(batch(a), DType::I32)?;
     each(count(a), n * n * n / 3, [&f, &info], |[f, i]| {
         // SAFETY: a copy of this call's own.
         unsafe { report(i, kernel::cholesky(complex, f, n)) };
     })?;
-    let l = matrix(&f, a.dtype())?;
-    record_many(std::slice::from_ref(&l), "LinalgCholeskyExBackward0", &[Some(a)], |r| {
-        let l = r.save_output(0);
-        move |c: &Ctx, g: &[Option<Tensor>]| {
-            let Some(g) = &g[0] else { return Ok([None]) };
-            // (S + S^H) / 2 with S = L^-H phi L^-1, phi the lower triangle of L^H g, its diagonal halved.
-            let l = c.get(l)?;
-            let h = adjoint(&l)?;
-            let phi = tril(&matmul(&h, g)?, 0)?;
-            let half = diag(&mul(&diagonal(&phi)?, &Tensor::wrapped(0.5)?)?)?;
-            let phi = sub(&phi, &half)?;
-            let left = solve(&h, &phi, true, false)?;
-            let s = adjoint(&solve(&h, &adjoint(&left)?, true, false)?)?;
-            let twice = add(&s, &adjoint(&s)?)?;
-            Ok([Some(mul(&twice, &Tensor::wrapped(0.5)?)?)])
-        }
-    })?;
-    Ok((l, info))
+    let turned = |x: &Tensor| if upper { adjoint(x) } else { Ok(x.clone()) };
+    let out = matrix(&f, a.dtype())?;
+    let out = no_grad(|| column_major(&turned(&out)?))?.detach();
+    record_many(
+        std::slice::from_ref(&out),
+        "LinalgCholeskyExBackward0",
+        &[Some(a)],
+        |r| {
+            let out = r.save_output(0);
+            move |c: &Ctx, g: &[Option<Tensor>]| {
+                let Some(g) = &g[0] else { return Ok([None]) };
+                let turned = |x: &Tensor| if upper { adjoint(x) } else { Ok(x.clone()) };
+                // L^-H (phi + phi_below^H) / 2 L^-1, phi the lower triangle of L^H g.
+                let h = adjoint(&turned(&c.get(out)?)?)?;
+                let phi = tril(&matmul(&h, &turned(g)?)?, 0)?;
+                let both = add(&phi, &adjoint(&tril(&phi, -1)?)?)?;
+                let left = solve(&h, &mul(&both, &Tensor::wrapped(0.5)?)?, true, false)?;
+                let g = adjoint(&solve(&h, &adjoint(&left)?, true, false)?)?;
+                Ok([Some(g)])
+            }
+        },
+    )?;
+    Ok((out, info))
 }
 
 fn linalg_cholesky_body(a: &Tensor, upper: bool) -> Result<Tensor> {
     Ok(cholesky_ex(a, upper, true)?.0)
-}
-
-fn cholesky_body(a: &Tensor, upper: bool) -> Result<Tensor> {
-    check_square("cholesky", a)?;
-    let (l, info) = cholesky_ex(a, upper, false)?;
-    check("cholesky", &info)?;
-    Ok(l)
 }
 
 fn cholesky_solve_body(b: &Tensor, l: &Tensor, upper: bool) -> Result<Tensor> {
@@ -139,7 +132,24 @@ fn cholesky_solve_body(b: &Tensor, l: &Tensor, upper: bool) -> Result<Tensor> {
     );
     check_kernel("cholesky_solve_cpu", l)?;
     let (l, b) = same_batch(l, b)?;
-    twice(&l, &b, upper)
+    let out = no_grad(|| twice(&l.detach(), &b.detach(), upper))?;
+    out.record("CholeskySolveBackward0", [&b, &l], |r| {
+        let (l, x) = (r.save(&l), r.save_output(0));
+        move |c: &Ctx, g: &Tensor| {
+            let l = c.get(l)?;
+            let gb = cholesky_solve(g, &l, upper)?;
+            let gl = match c.needs(1) {
+                true => {
+                    let x = c.get(x)?;
+                    let half = matmul(&gb, &adjoint(&x)?)?;
+                    let both = add(&half, &adjoint(&half)?)?;
+                    Some(neg(&if upper { matmul(&l, &both)? } else { matmul(&both, &l)? })?)
+                }
+                false => None,
+            };
+            Ok([Some(gb), gl])
+        }
+    })
 }
 
 fn twice(l: &Tensor, b: &Tensor, upper: bool) -> Result<Tensor> {
@@ -168,5 +178,17 @@ fn cholesky_inverse_body(l: &Tensor, upper: bool) -> Result<Tensor> {
             k % n + 1
         );
     }
-    twice(l, &no_grad(|| identity_like(l))?, upper)
+    let out = no_grad(|| twice(&l.detach(), &identity_like(l)?, upper))?;
+    out.record("CholeskyInverseBackward0", [l], |r| {
+        let (l, x) = (r.save(l), r.save_output(0));
+        move |c: &Ctx, g: &Tensor| {
+            let (l, x) = (c.get(l)?, c.get(x)?);
+            let inner = super::chain(&x, &add(g, &adjoint(g)?)?, &x)?;
+            neg(&if upper {
+                matmul(&l, &inner)?
+            } else {
+                matmul(&inner, &l)?
+            })
+        }
+    })
 }

@@ -4,8 +4,8 @@ use super::{
     adjoint, as_dtype, batch, batch_with, chain, check_kernel, check_square, columns, count, diag, diagonal, each,
     failure, matrix, report, rows, sub, wide,
 };
-use crate::autograd::record::record_many;
 use crate::autograd::record::needs_grad;
+use crate::autograd::record::record_many;
 use crate::autograd::{Ctx, no_grad};
 use crate::ops::arith::{div, mul};
 use crate::ops::contract::matmul;
@@ -79,9 +79,14 @@ fn hermitian_gradient(gl: Option<&Tensor>, gv: Option<&Tensor>, l: &Tensor, v: &
     let spread = |g: &Tensor| diag(&as_dtype(g, v.dtype())?);
     let inner = match gv {
         Some(gv) => {
+            // Vectors turn, they do not stretch: the skew-Hermitian part alone counts. The diagonal belongs to the values.
             let turned = matmul(&h, gv)?;
-            let inner = div(&sub(&turned, &diag(&diagonal(&turned)?)?)?, &gaps(l)?)?;
-            super::sum_of(Some(inner), gl.map(spread).transpose()?)?
+            let turned = mul(&sub(&turned, &adjoint(&turned)?)?, &Tensor::wrapped(0.5)?)?;
+            let turned = match gl {
+                Some(_) => sub(&turned, &diag(&diagonal(&turned)?)?)?,
+                None => turned,
+            };
+            super::sum_of(Some(div(&turned, &gaps(l)?)?), gl.map(spread).transpose()?)?
         }
         None => gl.map(spread).transpose()?,
     };
@@ -110,6 +115,9 @@ fn eigvalsh_body(a: &Tensor, uplo: &str) -> Result<Tensor> {
 
 fn general(a: &Tensor, name: &str, vectors: bool) -> Result<(Tensor, Tensor)> {
     check_square(name, a)?;
+    if a.dtype() == DType::F16 {
+        check_kernel("linalg_eig_out_cpu", a)?;
+    }
     let Some(dtype) = a.dtype().of_parts().or(a.dtype().is_complex().then_some(a.dtype())) else {
         bail!(
             Runtime,

@@ -66,6 +66,17 @@ fn ldl_factor_body(a: &Tensor, hermitian: bool) -> Result<(Tensor, Tensor)> {
 fn ldl_solve_body(ld: &Tensor, pivots: &Tensor, b: &Tensor, hermitian: bool) -> Result<Tensor> {
     let name = "torch.linalg.ldl_solve";
     check_float(name, ld, false)?;
+    check_square(name, ld)?;
+    super::check_matrix(name, b)?;
+    ensure!(
+        rows(ld) == rows(b),
+        Runtime,
+        "Incompatible matrix sizes for {name}: each A matrix is {} by {} but each b matrix is {} by {}",
+        rows(ld),
+        cols(ld),
+        rows(b),
+        cols(b)
+    );
     check_pair(name, ld, b, true)?;
     ensure!(
         pivots.dtype().is_int() && pivots.dtype() != DType::Bool,

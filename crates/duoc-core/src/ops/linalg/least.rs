@@ -302,7 +302,7 @@ fn lstsq_body(
         );
     }
     let inverse = pinv_rcond(&a, rcond, false)?;
-    let x = matmul(&inverse, &b)?;
+    let x = super::column_major(&matmul(&inverse, &b)?)?;
     let nothing = || Tensor::uninit(&[0], a.dtype().part());
     let residuals = match m > n && full && driver != "gelsy" || m > n && driver == "gels" {
         true => {
@@ -310,7 +310,11 @@ fn lstsq_body(
             let size = crate::ops::unary::abs(&gap)?;
             crate::ops::reduce::sum_dims(&mul(&size, &size)?, Some(&[-2]), false, None)?
         }
-        false => nothing()?,
+        // Recorded, as the solution is.
+        false => {
+            let flat = crate::ops::view::reshape(&crate::ops::unary::abs(&x)?, &[-1])?;
+            crate::ops::view::narrow(&flat, 0, 0, 0)?
+        }
     };
     let values = match driver {
         "gelsd" | "gelss" => no_grad(|| super::svd::svdvals(&a.detach(), None))?,

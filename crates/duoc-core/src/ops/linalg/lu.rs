@@ -72,7 +72,7 @@ fn lu_factor_ex_body(a: &Tensor, pivot: bool, check_errors: bool) -> Result<(Ten
     );
     let (lu, pivots, info) = factor(a)?;
     if check_errors {
-        check(&info)?;
+        check("torch.linalg.lu_factor_ex", &info)?;
     }
     record_many(
         std::slice::from_ref(&lu),
@@ -94,11 +94,11 @@ fn lu_factor_ex_body(a: &Tensor, pivot: bool, check_errors: bool) -> Result<(Ten
     Ok((lu, pivots, info))
 }
 
-fn check(info: &Tensor) -> Result<()> {
+fn check(name: &str, info: &Tensor) -> Result<()> {
     if let Some((place, i)) = failure(info)? {
         bail!(
             Runtime,
-            "torch.linalg.lu_factor: {place}U[{i},{i}] is zero and using it on lu_solve would result in a division by zero. If \
+            "{name}: {place}U[{i},{i}] is zero and using it on lu_solve would result in a division by zero. If \
              you still want to perform the factorization, consider calling linalg.lu(A, pivot) or linalg.lu_factor_ex(A, pivot)"
         );
     }
@@ -136,7 +136,8 @@ fn backward(gl: &Tensor, gu: &Tensor, p: &Tensor, l: &Tensor, u: &Tensor) -> Res
 }
 
 fn lu_factor_body(a: &Tensor, pivot: bool) -> Result<(Tensor, Tensor)> {
-    let (lu, pivots, _) = lu_factor_ex(a, pivot, true)?;
+    let (lu, pivots, info) = lu_factor_ex(a, pivot, false)?;
+    check("torch.linalg.lu_factor", &info)?;
     Ok((lu, pivots))
 }
 
@@ -207,10 +208,10 @@ fn lu_unpack_body(
     let k = m.min(n);
     ensure!(
         pivots.shape() == &batch_with(lu, &[k])[..],
-        Runtime,
-        "torch.lu_unpack: LU_pivots of shape {:?} do not belong to LU_data of shape {:?}",
-        pivots.shape(),
-        lu.shape()
+        Value,
+        "Expected LU_pivots to have shape {:?} but got {:?} instead.",
+        batch_with(lu, &[k]),
+        pivots.shape()
     );
     let nothing = || Tensor::uninit(&[0], lu.dtype());
     let p = match permutation_wanted {
@@ -263,14 +264,16 @@ fn lu_solve_body(lu: &Tensor, pivots: &Tensor, b: &Tensor, left: bool, conjugate
     );
     if !left {
         // X A = B is A^H X^H = B^H.
-        return adjoint(&lu_solve(lu, pivots, &adjoint(b)?, true, !conjugate)?);
+        // Row after row, as LAPACK leaves the transpose that it solves for.
+        let x = adjoint(&lu_solve(lu, pivots, &adjoint(b)?, true, !conjugate)?)?;
+        return crate::ops::copy::contiguous(&crate::ops::parts::resolved(&x)?, None);
     }
     let pivots = pivots_for(pivots, lu, b)?;
     let (lu, b) = same_batch(lu, b)?;
     if conjugate {
         let h = adjoint(&lu)?;
         let y = solve(&h, &b, false, false)?;
-        return permuted(&solve(&h, &y, true, true)?, &pivots, true);
+        return super::column_major(&permuted(&solve(&h, &y, true, true)?, &pivots, true)?);
     }
     let y = solve(&lu, &permuted(&b, &pivots, false)?, false, true)?;
     solve(&lu, &y, true, false)

@@ -147,6 +147,19 @@ pub(super) fn each<const N: usize>(
     })
 }
 
+/// The same matrices, column after column in memory, as LAPACK leaves its results.
+pub(super) fn column_major(x: &Tensor) -> Result<Tensor> {
+    let turned = transpose(x, -2, -1)?;
+    if turned.is_contiguous() && !x.is_conj() {
+        return Ok(x.clone());
+    }
+    transpose(
+        &super::copy::clone(&super::parts::resolved(&turned)?, Some(crate::MemoryFormat::Contiguous))?,
+        -2,
+        -1,
+    )
+}
+
 /// The number of matrices.
 pub(super) fn count(x: &Tensor) -> usize {
     batch(x).iter().product()

@@ -55,7 +55,8 @@ const NAME: &str = "linalg.matrix_norm";
 fn places(a: &Tensor, dim: &[i64]) -> Result<[usize; 2]> {
     check_matrix(NAME, a)?;
     let [i, j] = dim else {
-        bail!(Runtime, "{NAME}: dim must be a 2-tuple. Got {dim:?}");
+        let given: Vec<String> = dim.iter().map(i64::to_string).collect();
+        bail!(Runtime, "{NAME}: dim must be a 2-tuple. Got {}", given.join(", "));
     };
     let (i, j) = (a.wrap_dim(*i)?, a.wrap_dim(*j)?);
     ensure!(i != j, Runtime, "{NAME}: dims must be different. Got ({i}, {j})");

@@ -20,10 +20,6 @@ ops! {
     "linalg_qr(Tensor A, str mode=\"reduced\") -> (Tensor Q, Tensor R)" [function, out]
     pub fn linalg_qr(a: &Tensor, mode: &str) -> (Tensor, Tensor) = linalg_qr_body;
 
-    /// The older form of `linalg.qr`: `reduced` if `some`, else `complete`.
-    "qr(Tensor self, bool some=True) -> (Tensor Q, Tensor R)" [function, method, out]
-    pub fn qr(a: &Tensor, some: bool) -> (Tensor, Tensor) = qr_body;
-
     /// The QR factorisation as LAPACK keeps it: `R` on and above the diagonal, the vectors of the reflections
     /// `I - tau v v^H` below it.
     "geqrf(Tensor self) -> (Tensor a, Tensor tau)" [function, method, out]
@@ -186,10 +182,6 @@ fn symmetric(x: &Tensor) -> Result<Tensor> {
     let both = add(x, &adjoint(x)?)?;
     let half = mul(&diagonal(&both)?, &Tensor::wrapped(0.5)?)?;
     sub(&both, &diag(&half)?)
-}
-
-fn qr_body(a: &Tensor, some: bool) -> Result<(Tensor, Tensor)> {
-    linalg_qr(a, if some { "reduced" } else { "complete" })
 }
 
 fn check_reflections(name: &str, a: &Tensor, tau: &Tensor) -> Result<()> {

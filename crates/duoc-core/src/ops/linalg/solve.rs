@@ -15,7 +15,7 @@ use crate::ops::reduce::{prod_dim, sum_dims};
 use crate::ops::sign::{neg, sgn};
 use crate::ops::unary::{abs, log};
 use crate::ops::view::{squeeze_dim, transpose, unsqueeze};
-use crate::{DType, Result, Scalar, Tensor, bail, ensure, ops};
+use crate::{DType, Result, Scalar, Tensor, bail, ops};
 use duoc_kernels::linalg as kernel;
 
 ops! {
@@ -90,15 +90,10 @@ fn solve_ex_body(a: &Tensor, b: &Tensor, left: bool, check_errors: bool) -> Resu
     check_float(name, a, false)?;
     check_square(name, a)?;
     let vectors = is_vectors(a, b);
-    ensure!(
-        left || !vectors,
-        Runtime,
-        "{name}: Vector broadcasting of the left hand side is not supported for left=False. In this case linalg.solve is \
-         equivalent to B / A.squeeze(-1)"
-    );
     let b = if vectors { unsqueeze(b, -1)? } else { b.clone() };
     check_pair(name, a, &b, left)?;
     check_kernel("lu_cpu", a)?;
+    let own = a.clone();
     let (a, b) = same_batch(a, &b)?;
     let (x, info) = match left {
         true => solved(&a, &b)?,
@@ -107,13 +102,32 @@ fn solve_ex_body(a: &Tensor, b: &Tensor, left: bool, check_errors: bool) -> Resu
             (transpose(&x, -2, -1)?, info)
         }
     };
+    let info = reports_of(&own, &info)?;
     if check_errors && let Some((place, _)) = failure(&info)? {
         bail!(
             LinAlg,
             "torch.linalg.solve: {place}The solver failed because the input matrix is singular."
         );
     }
-    Ok((if vectors { squeeze_dim(&x, -1)? } else { x }, info))
+    match vectors {
+        true if x.dim() > 2 => Ok((super::column_major(&squeeze_dim(&x, -1)?)?, info)),
+        true => Ok((squeeze_dim(&x, -1)?, info)),
+        false => Ok((x, info)),
+    }
+}
+
+/// The reports of the matrices of `a` from those of their expansion.
+fn reports_of(a: &Tensor, info: &Tensor) -> Result<Tensor> {
+    let mut info = info.clone();
+    while info.dim() + 2 > a.dim() && info.numel() > 0 {
+        info = crate::ops::view::select(&info, 0, 0)?;
+    }
+    if info.numel() > 0 {
+        for (d, n) in batch(a).iter().enumerate() {
+            info = crate::ops::view::narrow(&info, d as i64, 0, *n as i64)?;
+        }
+    }
+    crate::ops::copy::clone(&info, Some(crate::MemoryFormat::Contiguous))
 }
 
 fn solved(a: &Tensor, b: &Tensor) -> Result<(Tensor, Tensor)> {

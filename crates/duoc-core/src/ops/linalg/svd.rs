@@ -4,8 +4,8 @@ use super::{
     add, adjoint, as_dtype, batch, batch_with, chain, check_float, check_kernel, check_matrix, cols, columns, count,
     diag, diagonal, each, failure, fresh, matrix, report, rows, sub,
 };
-use crate::autograd::record::record_many;
 use crate::autograd::record::needs_grad;
+use crate::autograd::record::record_many;
 use crate::autograd::{Ctx, no_grad};
 use crate::ops::arith::{div, mul};
 use crate::ops::contract::matmul;
@@ -173,5 +173,5 @@ fn svd_old_body(a: &Tensor, some: bool, compute_uv: bool) -> Result<(Tensor, Ten
     check(a, None)?;
     let s = svdvals(a, None)?;
     let zeros = |n: usize| crate::ops::factory::full_of(&batch_with(a, &[n, n]), crate::Scalar::Int(0), a.dtype());
-    Ok((zeros(rows(a))?, s, zeros(cols(a))?))
+    Ok((zeros(rows(a))?, s, transpose(&zeros(cols(a))?, -2, -1)?))
 }

@@ -1,6 +1,8 @@
 //! Systems with a triangular matrix.
 
-use super::{adjoint, check_float, check_kernel, check_square, columns, count, each, matrix, rows, same_batch};
+use super::{
+    adjoint, check_float, check_kernel, check_square, column_major, columns, count, each, matrix, rows, same_batch,
+};
 use crate::autograd::Ctx;
 use crate::ops::contract::matmul;
 use crate::ops::rearrange::{tril, triu};
@@ -56,7 +58,7 @@ fn solve_triangular_body(a: &Tensor, b: &Tensor, upper: bool, left: bool, unit: 
         return solve(&a, &b, upper, unit);
     }
     let turned = solve(&transpose(&a, -2, -1)?, &transpose(&b, -2, -1)?, !upper, unit)?;
-    transpose(&turned, -2, -1)
+    column_major(&transpose(&turned, -2, -1)?)
 }
 
 /// `A^-1 B` for batches of one shape.
@@ -112,6 +114,6 @@ fn triangular_solve_body(
         true => (transpose(&a, -2, -1)?, !upper),
         false => (a.clone(), upper),
     };
-    let copy = matrix(&columns(&a)?, a.dtype())?;
+    let copy = column_major(&crate::ops::copy::clone(&a, None)?)?;
     Ok((solve(&m, &b, upper, unit)?, copy))
 }

@@ -75,7 +75,8 @@ pub fn fnv(bytes: &[u8]) -> u64 {
 /// The exception that PyTorch raises for an error of this kind.
 pub fn class(e: &Error) -> &'static str {
     match e.kind() {
-        ErrorKind::Runtime | ErrorKind::LinAlg => "RuntimeError",
+        ErrorKind::Runtime => "RuntimeError",
+        ErrorKind::LinAlg => "_LinAlgError",
         ErrorKind::Value => "ValueError",
         ErrorKind::Type => "TypeError",
         ErrorKind::Index => "IndexError",
