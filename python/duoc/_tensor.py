@@ -322,6 +322,16 @@ def resize_as_(self, the_template, *, memory_format=None):
     return _C._resize(self, list(the_template.shape))
 
 
+def polygamma(self, n):
+    """The derivative of order `n` of the digamma function."""
+    return _C._ops.polygamma(n, self)
+
+
+def polygamma_(self, n):
+    """`polygamma` in place."""
+    return self.copy_(_C._ops.polygamma(n, self))
+
+
 def adjoint(self):
     """The last two dimensions exchanged, and conjugated."""
     return self.mH
@@ -384,7 +394,7 @@ _METHODS = [
     numpy, __array__, __array_wrap__, __repr__, __format__, __int__, __float__, __complex__, __index__, __iter__,
     __reversed__, __contains__, __dir__, backward, __deepcopy__, __reduce_ex__, cpu, cuda, is_pinned, is_shared,
     share_memory_, get_device, dim_order, is_set_to, is_same_size, new_tensor, new, reinforce, as_subclass,
-    nonzero, split, where, adjoint,
+    nonzero, split, where, adjoint, polygamma, polygamma_,
 ]
 # Only where the registry has none.
 _FALLBACKS = [resize_, resize_as_]

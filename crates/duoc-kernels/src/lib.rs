@@ -24,7 +24,7 @@
 //! * [`rnn`]: recurrences over a sequence.
 //! * [`simd`]: which instruction set is in use.
 //! * [`softmax`]: exponentials normalised along a dimension.
-//! * [`sort`]: sorting and selecting along lines.
+//! * [`sort`]: sorting and selecting along lines; [`special`]: special functions.
 //! * [`sys`]: calls to the operating system.
 
 pub mod attention;
@@ -58,6 +58,7 @@ pub mod scan;
 pub mod simd;
 pub mod softmax;
 pub mod sort;
+pub mod special;
 pub mod sys;
 pub mod unfold;
 

@@ -67,6 +67,7 @@ pub mod sign;
 pub mod smooth;
 pub mod softmax;
 pub mod sort;
+pub mod special;
 pub mod split;
 pub mod take;
 pub mod unary;
@@ -159,6 +160,10 @@ pub static FAMILIES: &[&[&Op]] = &[
     smooth::OPS,
     softmax::OPS,
     sort::OPS,
+    special::OPS,
+    special::bessel::OPS,
+    special::gamma::OPS,
+    special::polynomials::OPS,
     split::OPS,
     take::OPS,
     unary::OPS,
