@@ -14,8 +14,10 @@ pub mod blocks;
 pub mod compare;
 pub mod contract;
 pub mod conv;
+pub mod copies;
 pub mod copy;
 pub mod ctc;
+pub mod differences;
 pub mod dims;
 pub mod distance;
 pub mod division;
@@ -69,6 +71,7 @@ pub mod softmax;
 pub mod sort;
 pub mod special;
 pub mod split;
+pub mod statistics;
 pub mod take;
 pub mod unary;
 pub mod vector_norm;
@@ -88,9 +91,11 @@ pub static FAMILIES: &[&[&Op]] = &[
     blocks::OPS,
     compare::OPS,
     contract::OPS,
+    copies::OPS,
     conv::OPS,
     copy::OPS,
     ctc::OPS,
+    differences::OPS,
     dims::OPS,
     distance::OPS,
     division::OPS,
@@ -165,6 +170,7 @@ pub static FAMILIES: &[&[&Op]] = &[
     special::gamma::OPS,
     special::polynomials::OPS,
     split::OPS,
+    statistics::OPS,
     take::OPS,
     unary::OPS,
     vector_norm::OPS,

@@ -39,6 +39,11 @@ fn factor(normalization: i64, n: f64) -> f64 {
 }
 
 fn places(x: &Tensor, dim: &[i64]) -> Result<Vec<usize>> {
+    ensure!(
+        x.dim() > 0 || dim.is_empty(),
+        Index,
+        "a Fourier transform of a tensor without dimensions has none to go along"
+    );
     dim.iter().map(|d| x.wrap_dim(*d)).collect()
 }
 
