@@ -3,8 +3,8 @@
 from . import _C
 
 __all__ = [
-    "adjoint", "broadcast_shapes", "chain_matmul", "einsum", "is_same_size", "nonzero", "resize_as_", "split",
-    "tensordot", "typename", "unravel_index",
+    "adjoint", "broadcast_shapes", "chain_matmul", "einsum", "is_same_size", "lu", "nonzero", "pca_lowrank", "resize_as_",
+    "split", "svd_lowrank", "tensordot", "typename", "unique", "unique_consecutive", "unravel_index",
 ]
 
 _ops = _C._ops
@@ -127,3 +127,139 @@ def unravel_index(indices, shape):
         coordinates.append((indices // step) % n)
         step *= n
     return tuple(reversed(coordinates))
+
+
+def lu(A, pivot=True, get_infos=False, out=None):
+    """The older form of `linalg.lu_factor`: the factors in one matrix, and the pivots; with `get_infos` the reports too."""
+    result = _ops._lu_with_info(A, pivot, not get_infos)
+    result = tuple(result) if get_infos else tuple(result)[:2]
+    if out is None:
+        return result
+    for target, value in zip(out, result):
+        target.copy_(value)
+    return out
+
+
+def _rows(input, dim):
+    """The slices along a dimension as rows, and their number."""
+    rows = input.movedim(dim, 0)
+    return rows.reshape(rows.size(0), -1)
+
+
+def _groups(rows, consecutive):
+    """For every row the number of its group, and one row of every group; groups in ascending order, or as they come."""
+    keys = [tuple(r) for r in rows.tolist()]
+    if consecutive:
+        numbers, firsts = [], []
+        for i, k in enumerate(keys):
+            if not i or k != keys[i - 1]:
+                firsts.append(i)
+            numbers.append(len(firsts) - 1)
+        return numbers, firsts
+    found = {}
+    for i, k in enumerate(keys):
+        found.setdefault(k, i)
+    order = {k: n for n, k in enumerate(sorted(found))}
+    return [order[k] for k in keys], [found[k] for k in sorted(found)]
+
+
+def _flat_groups(flat, consecutive):
+    """As `_groups` for the elements of a vector, by sorting."""
+    if flat.numel() == 0:
+        none = _ops.zeros([0], dtype=_int64())
+        return none, none
+    order = None
+    values = flat
+    if not consecutive:
+        values, order = flat.sort(stable=True)
+    fresh = _ops.cat([_ops.ones([1], dtype=_bool()), values[1:] != values[:-1]])
+    numbers = fresh.to(_int64()).cumsum(0) - 1
+    firsts = fresh.nonzero().squeeze(1)
+    if order is None:
+        return numbers, firsts
+    back = numbers.new_empty(numbers.shape)
+    back[order] = numbers
+    return back, order[firsts]
+
+
+def _int64():
+    from . import int64
+    return int64
+
+
+def _bool():
+    import duoc
+    return duoc.bool
+
+
+def _unique(input, return_inverse, return_counts, dim, consecutive):
+    from . import no_grad, tensor
+
+    with no_grad():
+        if dim is None:
+            numbers, firsts = _flat_groups(input.detach().reshape(-1), consecutive)
+            values = input.detach().reshape(-1)[firsts]
+            inverse = numbers.reshape(input.shape)
+        else:
+            if input.size(dim) == 0 or input.numel() == 0 and 0 in input.shape:
+                if input.size(dim) != 0:
+                    raise RuntimeError("There are 0 sized dimensions, and they aren't selected, so unique cannot be applied")
+            numbers, firsts = _groups(_rows(input.detach(), dim), consecutive)
+            numbers, firsts = tensor(numbers, dtype=_int64()), tensor(firsts, dtype=_int64())
+            values, inverse = input.detach().index_select(dim, firsts), numbers
+        out = [values]
+        if return_inverse:
+            out.append(inverse)
+        if return_counts:
+            out.append(_ops.bincount(numbers.reshape(-1), None, int(firsts.numel())))
+    return out[0] if len(out) == 1 else tuple(out)
+
+
+def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=None):
+    """The elements that occur (or the slices along `dim`), each once and in ascending order.
+
+    With `return_inverse` also where each element is among them, with `return_counts` how often each occurs.
+    """
+    return _unique(input, return_inverse, return_counts, dim, False)
+
+
+def unique_consecutive(input, return_inverse=False, return_counts=False, dim=None):
+    """The first of every run of equal elements (or slices along `dim`)."""
+    return _unique(input, return_inverse, return_counts, dim, True)
+
+
+def _range_of(A, q, niter, M):
+    """An orthonormal basis of about the first `q` singular directions, by subspace iteration (N. Halko et al., 2009)."""
+    from . import linalg, randn
+
+    kept = A if M is None else A - M
+    basis = randn(A.shape[-1], q, dtype=A.dtype)
+    Q = linalg.qr(kept @ basis).Q
+    for _ in range(niter):
+        Q = linalg.qr(kept.mH @ Q).Q
+        Q = linalg.qr(kept @ Q).Q
+    return Q
+
+
+def svd_lowrank(A, q=6, niter=2, M=None):
+    """The first `q` singular values and vectors of a large matrix, `A - M` if given, by random projection."""
+    from . import linalg
+
+    q = 6 if q is None else q
+    wide = A.shape[-2] < A.shape[-1]
+    A, M = (A.mH, None if M is None else M.mH) if wide else (A, M)
+    Q = _range_of(A, q, niter, M)
+    U, S, Vh = linalg.svd(Q.mH @ (A if M is None else A - M), full_matrices=False)
+    U, V = Q @ U, Vh.mH
+    return (V, S, U) if wide else (U, S, V)
+
+
+def pca_lowrank(A, q=None, center=True, niter=2):
+    """The principal components of a matrix's rows, centred first unless told otherwise."""
+    rows, columns = A.shape[-2:]
+    q = min(6, rows, columns) if q is None else q
+    if not 0 <= q <= min(rows, columns):
+        raise ValueError(f"q(={q}) must be non-negative integer and not greater than min(m, n)={min(rows, columns)}")
+    if not niter >= 0:
+        raise ValueError(f"niter(={niter}) must be non-negative integer")
+    return svd_lowrank(A - A.mean(dim=(-2,), keepdim=True) if center else A, q, niter=niter)

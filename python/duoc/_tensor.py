@@ -322,6 +322,24 @@ def resize_as_(self, the_template, *, memory_format=None):
     return _C._resize(self, list(the_template.shape))
 
 
+def unique(self, sorted=True, return_inverse=False, return_counts=False, dim=None):
+    """The elements that occur, each once: see `torch.unique`."""
+    from ._functional import unique
+    return unique(self, sorted, return_inverse, return_counts, dim)
+
+
+def unique_consecutive(self, return_inverse=False, return_counts=False, dim=None):
+    """The first of every run of equal elements: see `torch.unique_consecutive`."""
+    from ._functional import unique_consecutive
+    return unique_consecutive(self, return_inverse, return_counts, dim)
+
+
+def lu(self, pivot=True, get_infos=False):
+    """The LU factorisation: see `torch.lu`."""
+    from ._functional import lu
+    return lu(self, pivot, get_infos)
+
+
 def polygamma(self, n):
     """The derivative of order `n` of the digamma function."""
     return _C._ops.polygamma(n, self)
@@ -394,7 +412,8 @@ _METHODS = [
     numpy, __array__, __array_wrap__, __repr__, __format__, __int__, __float__, __complex__, __index__, __iter__,
     __reversed__, __contains__, __dir__, backward, __deepcopy__, __reduce_ex__, cpu, cuda, is_pinned, is_shared,
     share_memory_, get_device, dim_order, is_set_to, is_same_size, new_tensor, new, reinforce, as_subclass,
-    nonzero, split, where, adjoint, polygamma, polygamma_,
+    nonzero, split, where, adjoint, polygamma, polygamma_, unique,
+    unique_consecutive, lu,
 ]
 # Only where the registry has none.
 _FALLBACKS = [resize_, resize_as_]

@@ -231,6 +231,8 @@ fn linalg_vander_body(x: &Tensor, n: Option<i64>) -> Result<Tensor> {
     let size = x.shape().last().map_or(1, |n| *n as i64);
     let n = n.unwrap_or(size);
     ensure!(n > 1, Runtime, "N must be greater than 1.");
+    // A number is a vector of one.
+    let x = &if x.dim() == 0 { unsqueeze(x, 0)? } else { x.clone() };
     let mut shape = ints(x.shape()).to_vec();
     shape.push(n - 1);
     let wide = super::shape::expand(&unsqueeze(x, -1)?, &shape, false)?;

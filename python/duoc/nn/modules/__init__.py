@@ -1,6 +1,9 @@
 """The layers, by the files that PyTorch has for them."""
 
 import importlib as _importlib
+import sys as _sys
+
+from . import _tuples as utils
 
 _FILES = (
     "module", "container", "linear", "activation", "conv", "pooling", "batchnorm", "instancenorm", "normalization", "dropout",
@@ -15,3 +18,5 @@ for _file in _FILES:
             globals()[_name] = _value
             __all__.append(_name)
 del _file, _part, _name, _value
+# PyTorch's name of the file.
+_sys.modules[__name__ + ".utils"] = utils

@@ -7,7 +7,7 @@ from .. import functional as F, init
 from ..parameter import Parameter, UninitializedParameter
 from .lazy import LazyModuleMixin
 from .module import Module
-from .utils import _ntuple, _reverse_repeat_tuple, _single
+from ._tuples import _ntuple, _reverse_repeat_tuple, _single
 
 _MODES = ("zeros", "reflect", "replicate", "circular")
 

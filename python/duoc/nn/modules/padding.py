@@ -2,7 +2,7 @@
 
 from .. import functional as F
 from .module import Module
-from .utils import _ntuple
+from ._tuples import _ntuple
 
 
 class _Pad(Module):
