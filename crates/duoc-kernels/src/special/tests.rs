@@ -21,7 +21,7 @@ fn known_values() {
         (Special::Lgamma, 1.0, 0.0, 0.0),
         (Special::Digamma, 1.0, 0.0, -0.577_215_664_901_532_9),
         (Special::Digamma, 0.5, 0.0, -1.963_510_026_021_423_5),
-        (Special::Polygamma, 1.0, 1.0, PI * PI / 6.0),
+        (Special::Polygamma, 1.0, 2.0, -2.404_113_806_319_188_6),
         (Special::Polygamma, 1.0, 3.0, PI.powi(4) / 15.0),
         (Special::Zeta, 2.0, 1.0, PI * PI / 6.0),
         (Special::Erfinv, 0.5, 0.0, 0.476_936_276_204_469_87),
