@@ -75,7 +75,11 @@ del _class, _name, _f, _d, _prefix, _module
 
 def __getattr__(name):
     # What a program may do without is imported when it is first asked for.
-    if name in ("masked", "nn", "optim", "signal", "utils"):
+    if name in ("save", "load"):
+        from . import serialization
+
+        return getattr(serialization, name)
+    if name in ("masked", "nn", "optim", "serialization", "signal", "utils"):
         import importlib
 
         return importlib.import_module(f"{__name__}.{name}")
