@@ -42,7 +42,11 @@ def normal_(tensor, mean=0.0, std=1.0, generator=None):
 
 
 def trunc_normal_(tensor, mean=0.0, std=1.0, a=-2.0, b=2.0, generator=None):
-    """Normal deviates within `[a, b]`, by the inverse of the distribution function."""
+    """Normal deviates within `[a, b]`.
+
+    Where the bounds hold more than 0.3 of the distribution, elements outside are drawn anew; else candidates even in
+    `[a, b]` are accepted with the density's probability.
+    """
     if mean < a - 2 * std or mean > b + 2 * std:
         warnings.warn("mean is more than 2 std from [a, b] in nn.init.trunc_normal_. The distribution of values may be "
                       "incorrect.", stacklevel=2)
@@ -51,11 +55,36 @@ def trunc_normal_(tensor, mean=0.0, std=1.0, a=-2.0, b=2.0, generator=None):
         return (1.0 + math.erf(x / math.sqrt(2.0))) / 2.0
 
     with no_grad():
-        low, high = below((a - mean) / std), below((b - mean) / std)
-        tensor.uniform_(2 * low - 1, 2 * high - 1, generator=generator)
-        tensor.erfinv_()
-        tensor.mul_(std * math.sqrt(2.0)).add_(mean)
-        return tensor.clamp_(min=a, max=b)
+        held = below((b - mean) / std) - below((a - mean) / std)
+        return (_redraw if held > 0.3 else _reject)(tensor, mean, std, a, b, generator)
+
+
+def _redraw(tensor, mean, std, a, b, generator):
+    low, high = tensor.new_tensor(a), tensor.new_tensor(b)
+    result = tensor.normal_(mean, std, generator=generator).detach()
+    while (outside := (result < low) | (result > high)).any():
+        fresh = result.new_empty(result.shape).normal_(mean, std, generator=generator)
+        result = fresh.where(outside, result)
+    return tensor.copy_(result)
+
+
+def _reject(tensor, mean, std, a, b, generator):
+    peak = -0.5 * ((max(a, min(mean, b)) - mean) / std) ** 2
+    candidates, accept = tensor.new_empty(tensor.shape), tensor.new_empty(tensor.shape)
+
+    def refused():
+        candidates.sub_(mean).div_(std)
+        candidates.mul_(candidates).mul_(-0.5).sub_(peak)
+        return accept.uniform_(0.0, 1.0, generator=generator).log_() > candidates
+
+    result = tensor.uniform_(a, b, generator=generator).detach()
+    candidates.copy_(result)
+    pending = refused()
+    while pending.any():
+        candidates.uniform_(a, b, generator=generator)
+        result = candidates.where(pending, result)
+        pending = pending & refused()
+    return tensor.copy_(result)
 
 
 def constant_(tensor, val):
