@@ -88,14 +88,15 @@ fn diff_body(x: &Tensor, n: i64, dim: i64, prepend: Option<&Tensor>, append: Opt
     let d = x.wrap_dim(dim)?;
     check_join(x, prepend, d)?;
     check_join(x, append, d)?;
+    // PyTorch joins nothing where it takes no difference.
+    if n == 0 {
+        return super::copy::clone(x, None);
+    }
     let parts: Vec<Tensor> = [prepend, Some(x), append].into_iter().flatten().cloned().collect();
     let mut y = match parts.len() {
         1 => x.clone(),
         _ => super::join::cat(&parts, d as i64)?,
     };
-    if n == 0 {
-        return super::copy::clone(&y, None);
-    }
     for _ in 0..n {
         let size = y.shape()[d] as i64;
         if size == 0 {
