@@ -1,6 +1,6 @@
 """Writes docs/parity.md: how far duoc agrees with PyTorch, from the reports of run.py and the op registry.
 
-    python conformance/run.py --module duoc --suite opinfo --complex --json reports/opinfo.json   (and the other suites)
+    python conformance/run.py --module duoc --suite opinfo --complex --json reports/1_opinfo.json   (and the other suites)
     python conformance/parity.py reports > docs/parity.md
 """
 

@@ -263,15 +263,13 @@ def _rdiv(self, other):
 
 
 def _real(self):
-    from . import view_as_real
-    return view_as_real(self).select(-1, 0) if self.is_complex() else self
+    return _C._ops.real(self)
 
 
 def _imag(self):
-    from . import view_as_real
     if not self.is_complex():
         raise RuntimeError("imag is not implemented for tensors with non-complex dtypes.")
-    return view_as_real(self).select(-1, 1)
+    return _C._ops.imag(self)
 
 
 def _set_part(get):

@@ -43,6 +43,15 @@ class Numbers(unittest.TestCase):
             self.assertTrue(torch.autograd.gradcheck(lambda x, f=f: f(x)[0] if isinstance(f(x), tuple) else f(x), (a,)))
         self.assertTrue(torch.autograd.gradcheck(torch.linalg.solve, (a, b)))
 
+    def test_second_gradients_through_conjugates(self):
+        torch.manual_seed(2)
+        v = torch.randn(3, 3, dtype=torch.complex128, requires_grad=True)
+        gaps = lambda v: ((v[0].unsqueeze(-2) - v[0].unsqueeze(-1)).conj() * v * v).real  # noqa: E731
+        self.assertTrue(torch.autograd.gradgradcheck(lambda v: gaps(v).sum(), (v,)))
+        x = torch.randn(3, 3, dtype=torch.float64, requires_grad=True)
+        self.assertTrue(torch.autograd.gradgradcheck(lambda x: torch.linalg.eig(x)[1].abs() ** 3, (x,)))
+        self.assertEqual((v.conj().real == v.real).all().item(), True)
+
     def test_windows(self):
         w = torch.signal.windows
         self.near(w.hann(5), torch.tensor([0.0, 0.5, 1.0, 0.5, 0.0]), 1e-6)

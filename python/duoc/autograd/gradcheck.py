@@ -32,28 +32,24 @@ def gradcheck(func, inputs, *, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=T
 
     outputs = [o for o in _flat(func(*inputs)) if o.requires_grad]
     for k, out in enumerate(outputs):
-        analytical = [[] for _ in watched]
         flat = out.reshape(-1)
+        analytical = [[] for _ in watched]
         for j in range(flat.numel()):
-            one = zeros_like(flat)
-            one[j] = 1
-            rows = grad(out, watched, one.reshape(out.shape), retain_graph=True, allow_unused=True)
-            for i, g in enumerate(rows):
-                analytical[i].append(None if g is None else g.detach().reshape(-1).tolist())
+            # A complex result has two components: the gradient of each is that of a real function.
+            for weight in (1, 1j) if out.is_complex() else (1,):
+                one = zeros_like(flat)
+                one[j] = weight
+                rows = grad(out, watched, one.reshape(out.shape), retain_graph=True, allow_unused=True)
+                for i, g in enumerate(rows):
+                    analytical[i].append(None if g is None else _components(g, watched[i].is_complex()))
         for i, x in enumerate(watched):
             data = x.data
-            for n in range(x.numel()):
-                # The element is found by its index, since the tensor may be strided.
-                place, rest = [], n
-                for size in reversed(x.shape):
-                    place.append(rest % size)
-                    rest //= size
-                place = tuple(reversed(place))
+            for n, (place, direction) in enumerate(_directions(x)):
                 before = data[place].item()
                 sides = []
                 for step in (eps, -eps):
-                    data[place] = before + step
-                    sides.append(_flat_outputs(func, inputs)[k].detach().reshape(-1).tolist())
+                    data[place] = before + step * direction
+                    sides.append(_components(_flat_outputs(func, inputs)[k], out.is_complex()))
                 data[place] = before
                 for j, (up, down) in enumerate(zip(*sides)):
                     want = (up - down) / (2 * eps)
@@ -63,6 +59,25 @@ def gradcheck(func, inputs, *, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=T
                         return fail(f"Jacobian mismatch for output {k} with respect to input {i},\n"
                                     f"numerical:{want}\nanalytical:{got}\n")
     return True
+
+
+def _components(t, as_complex):
+    """The numbers of a tensor, real and imaginary parts in turn if it counts as complex."""
+    numbers = t.detach().reshape(-1).tolist()
+    if not as_complex:
+        return [v.real for v in numbers]
+    return [part for v in numbers for part in (complex(v).real, complex(v).imag)]
+
+
+def _directions(x):
+    """Every place of a tensor with every direction in which its number may move; by index, since it may be strided."""
+    for n in range(x.numel()):
+        place, rest = [], n
+        for size in reversed(x.shape):
+            place.append(rest % size)
+            rest //= size
+        for direction in (1, 1j) if x.is_complex() else (1,):
+            yield tuple(reversed(place)), direction
 
 
 def _flat_outputs(func, inputs):

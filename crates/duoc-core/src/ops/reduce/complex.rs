@@ -18,6 +18,8 @@ pub(super) fn run_complex(
     keepdim: bool,
     out: DType,
 ) -> Result<Option<[Tensor; 1]>> {
+    // The engine reduces gradients without the gate, conjugate views among them.
+    let x = &no_grad(|| crate::ops::parts::resolved(x))?;
     no_grad(|| match op {
         Reduce::Sum | Reduce::Mean => parts(op, x, dims, keepdim).map(Some),
         Reduce::Prod => product(x, dims, keepdim).map(|y| Some([y])),
